@@ -1,0 +1,56 @@
+"""Exactly one background worker, and proof of it: the public calls and their errors."""
+
+from __future__ import annotations
+
+from .about import VERSION as __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .api import ensure_running, ensure_running_async, restart, status, stop
+    from .errors import (
+        FilesError,
+        IncumbentError,
+        NotVerifiedError,
+        SettingsError,
+        StopError,
+    )
+    from .health import Health, Seen
+    from .settings import Worker
+
+__all__ = [
+    "FilesError",
+    "Health",
+    "IncumbentError",
+    "NotVerifiedError",
+    "Seen",
+    "SettingsError",
+    "StopError",
+    "Worker",
+    "__version__",
+    "ensure_running",
+    "ensure_running_async",
+    "restart",
+    "status",
+    "stop",
+]
+
+_HOMES = {
+    "Worker": "settings",
+    "Health": "health",
+    "Seen": "health",
+    "ensure_running": "api",
+    "ensure_running_async": "api",
+    "restart": "api",
+    "status": "api",
+    "stop": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: a hook pays for what it uses."""
+    if name not in __all__:
+        raise AttributeError(name)
+    home = _HOMES.get(name, "errors")
+    value = getattr(__import__(f"{__name__}.{home}", fromlist=[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,63 @@
+"""The public calls: ensure_running, restart, stop, status."""
+
+from __future__ import annotations
+
+from .glance import glance, probe_worker
+from .settings import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .health import Health, Seen
+
+
+def ensure_running(
+    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+) -> Health:
+    """Give the health of the one worker, bringing it up or recycling it once if need be.
+
+    Without arguments: the built-in worker, settings from the environment. Every call asks the
+    worker; one that finds it healthy asks one question and changes nothing. `timeout` is in
+    seconds and defaults to the worker's. Notices go to stderr. Raises NotVerifiedError when no
+    worker could be had, FilesError or SettingsError for what stands in the way.
+    """
+    if worker is None:
+        worker = Worker()
+    health = glance(worker, door)
+    if health is not None:
+        return health
+    from .runs import ensure
+
+    return ensure(worker, timeout=timeout, door=door)
+
+
+async def ensure_running_async(
+    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+) -> Health:
+    """Give what `ensure_running` gives without blocking the event loop: the same, in a thread."""
+    import asyncio
+
+    return await asyncio.to_thread(ensure_running, worker, timeout=timeout, door=door)
+
+
+def restart(
+    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+) -> Health:
+    """Replace the worker, also a current one, and give the health of the one that took office.
+
+    Raises NotVerifiedError when none did; the last good version then serves again.
+    """
+    from .runs import restart
+
+    return restart(worker or Worker(), timeout=timeout, door=door)
+
+
+def stop(worker: Worker | None = None, *, timeout: float | None = None, door: str = "api") -> None:
+    """Stop the worker, without a successor, and prove the port free; raises StopError."""
+    from .runs import stop
+
+    stop(worker or Worker(), timeout=timeout, door=door)
+
+
+def status(worker: Worker | None = None) -> Seen:
+    """Give what holds the port now, from health alone; never raises for what that is."""
+    return probe_worker(worker or Worker())

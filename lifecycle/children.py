@@ -1,0 +1,169 @@
+"""Creates worker processes, and keeps what is needed to settle them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+from . import files
+from .errors import FilesError
+from .record import Build
+from .settings import Worker
+
+PIPE_VARIABLE = "INCUMBENT_PIPE"
+LEASE_VARIABLE = "INCUMBENT_LEASE"
+EXPECT_VARIABLE = "INCUMBENT_EXPECT"
+ROLE_VARIABLE = "INCUMBENT_ROLE"
+EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
+SPAWN_VARIABLES = (
+    PIPE_VARIABLE,
+    LEASE_VARIABLE,
+    EXPECT_VARIABLE,
+    ROLE_VARIABLE,
+    EARLY_VARIABLE,
+)
+
+READY_BYTE = b"r"
+UP_BYTE = b"u"
+
+WORDS_LIMIT = 500
+_KEPT: list[subprocess.Popen[bytes]] = []  # settled, still alive: reaped when they are gone
+
+
+class Process:
+    """A spawned worker: its process and our end of the pair over which it reports."""
+
+    def __init__(
+        self, popen: subprocess.Popen[bytes] | None, pipe: socket.socket, early: str, trouble: str
+    ) -> None:
+        self.popen, self.pipe, self._early, self._trouble = popen, pipe, early, trouble
+        self.up = False
+        self.ready = False
+
+    @property
+    def pid(self) -> int:
+        """The pid; 0 when the process could not be created."""
+        return self.popen.pid if self.popen else 0
+
+    def heard(self, said: bytes) -> None:
+        """Take in what came through the pipe."""
+        self.up = self.up or UP_BYTE in said
+        self.ready = self.ready or READY_BYTE in said
+
+    def reap(self, timeout: float) -> int | None:
+        """Give the exit code, waiting at most `timeout` seconds; negative for a signal."""
+        if self.popen is None:
+            return 127
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> int:
+        """Kill and reap; give the exit code."""
+        if self.popen is None:
+            return 127
+        self.popen.kill()
+        code = self.popen.wait()
+        self.pipe.setblocking(False)
+        try:
+            while said := self.pipe.recv(64):
+                self.heard(said)
+        except OSError:
+            return code
+        return code
+
+    def let_go(self) -> None:
+        """Stop caring for the process, which lives on."""
+        self.pipe.close()
+        if self.popen is not None and self.popen.poll() is None:
+            _KEPT.append(self.popen)
+
+    def last_words(self, log: str) -> str:
+        """Give the last line the process wrote, moving all of it into the worker's log."""
+        if self._trouble:
+            return self._trouble
+        try:
+            content = files.read(self._early) or b""
+            if content:
+                fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    files.write_all(fd, content)
+                finally:
+                    os.close(fd)
+        except (OSError, FilesError):
+            return ""
+        files.unlink(self._early)
+        lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:WORDS_LIMIT] if lines else ""
+
+
+def spawn(worker: Worker, build: Build, lease: str, understudy: bool) -> Process:
+    """Create the worker process that `build` names, detached from this one.
+
+    It gets its own session, the data dir as its cwd, a log file as its output, and no descriptor
+    but its end of the pair. A process that can't be created is given back as one that is gone.
+    """
+    _KEPT[:] = [popen for popen in _KEPT if popen.poll() is None]
+    ours, theirs = socket.socketpair()
+    early = worker.path("logs", f"early-{os.getpid()}-{theirs.fileno()}-{os.urandom(4).hex()}.log")
+    environment = dict(build.environment)
+    environment |= {
+        "INCUMBENT_DATA_DIR": worker.data_dir,
+        "INCUMBENT_HOST": worker.host,
+        "INCUMBENT_PORT": str(worker.port),
+        "INCUMBENT_NAME": worker.name,
+        "INCUMBENT_APP": build.app,
+        "INCUMBENT_VERSION": build.version,
+        PIPE_VARIABLE: str(theirs.fileno()),
+        LEASE_VARIABLE: lease,
+        EXPECT_VARIABLE: build.version,
+        ROLE_VARIABLE: "understudy" if understudy else "cold",
+        EARLY_VARIABLE: early,
+    }
+    try:
+        os.makedirs(worker.path("logs"), mode=0o700, exist_ok=True)
+        with open(early, "xb", buffering=0) as output:
+            popen = subprocess.Popen(
+                [build.python, "-P", "-m", "incumbent.server"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=worker.data_dir,
+                env=environment,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+    except OSError as error:
+        return Process(None, ours, early, f"can't run {build.python}: {error.strerror}")
+    finally:
+        theirs.close()
+    return Process(popen, ours, early, "")
+
+
+_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LANG", "TZ", "VIRTUAL_ENV")
+_PASSED_PREFIXES = ("LC_", "PYTHON", "XDG_", "INCUMBENT_", "LD_LIBRARY_", "SSL_CERT_")
+
+
+def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
+    """Give the environment that a worker registered by this launcher gets: no secrets by chance."""
+    environment = {
+        name: text
+        for name, text in worker.environ.items()
+        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name not in SPAWN_VARIABLES
+    }
+    environment |= {
+        "INCUMBENT_LOG_LEVEL": worker.log_level,
+        "INCUMBENT_HANDOVER": worker.handover,
+        "INCUMBENT_START_TIMEOUT": f"{worker.start_timeout:g}",
+        "INCUMBENT_DRAIN_TIMEOUT": f"{worker.drain_timeout:g}",
+        "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
+    }
+    return tuple(sorted(environment.items()))
+
+
+def strategies() -> tuple[str, ...]:
+    """Give the handovers that a worker of this incumbent can take part in on this platform."""
+    return ("seamless", "rebind") if sys.platform != "win32" else ("rebind",)

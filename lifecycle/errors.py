@@ -1,0 +1,59 @@
+"""The errors a caller may meet, each with its facts as attributes."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .health import Seen
+
+
+class IncumbentError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class SettingsError(IncumbentError):
+    """The caller asked for something that can't be: a bad port, a host that is a name."""
+
+    def __init__(self, setting: str, value: object, expected: str) -> None:
+        super().__init__(setting, value, expected)
+        self.setting, self.value, self.expected = setting, value, expected
+
+    def __str__(self) -> str:
+        return f"{self.setting} is {self.value!r}, expected {self.expected}"
+
+
+class FilesError(IncumbentError):
+    """A file of ours could not be used for another reason than being contended."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"can't use {self.path}: {self.reason}; mend it, then run `worker-service start`"
+
+
+class NotVerifiedError(IncumbentError):
+    """No worker could be verified before the run ended.
+
+    `event` is the last row's event, `reason` the sentence, `seen` the last probe, `last_words`
+    what the failed child wrote to stderr.
+    """
+
+    def __init__(self, event: str, reason: str, seen: Seen | None, last_words: str = "") -> None:
+        super().__init__(event, reason)
+        self.event, self.reason, self.seen, self.last_words = event, reason, seen, last_words
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class StopError(IncumbentError):
+    """The port could not be proved free: `seen` says what is still there."""
+
+    def __init__(self, event: str, reason: str, seen: Seen | None) -> None:
+        super().__init__(event, reason)
+        self.event, self.reason, self.seen = event, reason, seen
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,75 @@
+"""Files of ours: written whole, read with a limit, set aside when they are corrupt."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .errors import FilesError
+
+LIMIT_BYTES = 4_000_000
+
+
+def read(path: str) -> bytes | None:
+    """Give the file's bytes, None when there is none; raises FilesError for anything else."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    try:
+        return os.read(fd, LIMIT_BYTES)
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    finally:
+        os.close(fd)
+
+
+def replace(path: str, content: bytes) -> None:
+    """Write the file whole, 0600, by a temporary file beside it; raises FilesError."""
+    temporary = f"{path}.{os.getpid()}.{time.monotonic_ns()}.tmp"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(fd, content)
+        finally:
+            os.close(fd)
+        os.replace(temporary, path)
+    except OSError as error:
+        unlink(temporary)
+        raise FilesError(path, error.strerror or str(error)) from error
+
+
+def write_all(fd: int, content: bytes) -> None:
+    """Write every byte, also when the kernel takes them in parts."""
+    while content:
+        content = content[os.write(fd, content) :]
+
+
+def unlink(path: str) -> None:
+    """Remove a file that may be gone already."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def set_aside(path: str) -> str:
+    """Rename a corrupt file out of the way and give the sentence that says so."""
+    aside = f"{path}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return f"{path} was corrupt and is gone; going on with defaults"
+    except OSError as error:
+        return f"{path} is corrupt and can't be set aside ({error.strerror}); going on without it"
+    return f"{path} was corrupt; set aside as {aside}, going on with defaults"
+
+
+def make_data_dir(path: str) -> None:
+    """Create the data dir, for its user alone; raises FilesError when it can't be used."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error

@@ -1,0 +1,143 @@
+"""What a worker says of itself, as the values that cross from the probe to the drivers."""
+
+from __future__ import annotations
+
+from . import states
+
+DARK = "dark"  # refused: nobody listens
+SILENT = "silent"  # accepts, gives no answer
+FOREIGN = "foreign"  # answers, but is not ours
+STARTING = "starting"
+SERVING = "serving"
+LEAVING = "leaving"
+
+
+class Health:
+    """One worker's report.
+
+    `uptime` is in seconds; `since`, the moment it took office, on the monotonic clock of this
+    boot, in seconds; `instance` names this one process for ever. `refusal` says why it last
+    refused a handover.
+    """
+
+    __slots__ = (
+        "app",
+        "data_dir",
+        "instance",
+        "pid",
+        "port",
+        "refusal",
+        "service",
+        "since",
+        "started_at",
+        "state",
+        "status",
+        "uptime",
+        "version",
+        "worker_path",
+    )
+
+    def __init__(
+        self,
+        *,
+        pid: int,
+        version: str,
+        state: str,
+        since: float,
+        instance: str,
+        service: str = "",
+        data_dir: str = "",
+        port: int = 0,
+        status: str = "ok",
+        uptime: float = 0.0,
+        started_at: str = "",
+        worker_path: str = "",
+        app: str = "",
+        refusal: str = "",
+    ) -> None:
+        self.pid, self.version, self.state, self.since = pid, version, state, since
+        self.instance, self.service, self.data_dir, self.port = instance, service, data_dir, port
+        self.status, self.uptime, self.started_at = status, uptime, started_at
+        self.worker_path, self.app, self.refusal = worker_path, app, refusal
+
+    @classmethod
+    def from_json(cls, said: object) -> Health:
+        """Give the report in a decoded health answer; raises ValueError when it is none."""
+        if not isinstance(said, dict):
+            raise ValueError("not an object")
+        pid, since, port = said.get("pid"), said.get("since"), said.get("port")
+        uptime = said.get("uptime")
+        if type(pid) is not int or pid <= 0 or type(port) is not int:
+            raise ValueError("no pid")
+        if not isinstance(since, (int, float)) or not isinstance(uptime, (int, float)):
+            raise ValueError("no time of office")
+        texts = {}
+        for name in _TEXTS:
+            text = said.get(_NAMES.get(name, name), "" if name == "refusal" else None)
+            if not isinstance(text, str):
+                raise ValueError(f"no {name}")
+            texts[name] = text
+        return cls(pid=pid, since=since, port=port, uptime=uptime, **texts)
+
+    def to_json(self) -> dict[str, object]:
+        """Give the report as the health endpoint says it."""
+        return {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
+
+    def __repr__(self) -> str:
+        return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Health) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.instance, self.state, self.refusal))
+
+
+_NAMES = {"data_dir": "dataDir", "started_at": "startedAt", "worker_path": "workerPath"}
+_TEXTS = (
+    "app",
+    "data_dir",
+    "instance",
+    "refusal",
+    "service",
+    "started_at",
+    "state",
+    "status",
+    "version",
+    "worker_path",
+)
+
+
+class Seen:
+    """What one probe saw: a kind, with the worker's health or a detail for people."""
+
+    __slots__ = ("detail", "health", "kind")
+
+    def __init__(self, kind: str, health: Health | None = None, detail: str = "") -> None:
+        self.kind, self.health, self.detail = kind, health, detail
+
+    def __repr__(self) -> str:
+        return f"Seen({self.kind}, {self.health}, {self.detail!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Seen)
+            and (self.kind, self.detail) == (other.kind, other.detail)
+            and self.health == other.health
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.health, self.detail))
+
+
+def seen_of(health: Health) -> Seen:
+    """Give what a probe saw when a worker of ours answered."""
+    if health.state in states.COMING_UP or health.state in states.RESUMED:
+        return Seen(STARTING, health)
+    if health.state in states.LEAVING:
+        return Seen(LEAVING, health)
+    if health.state == states.VERIFIED:
+        return Seen(SERVING, health)
+    return Seen(FOREIGN, None, f"a worker in the unknown state {health.state!r}")

@@ -1,0 +1,204 @@
+"""Holds the spawn lock and settles children, on real files and processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+
+from . import files
+from .children import Process, environment_of, spawn, strategies
+from .errors import FilesError
+from .fingerprint import fingerprint
+from .guard import Guard
+from .lock import SpawnLock
+from .lockfiles import PosixLockFiles
+from .owner import boot_id, self_token
+from .record import (
+    Build,
+    NewerFormatError,
+    Record,
+    decoded,
+    encoded,
+    marked_good,
+    rejected,
+)
+from .settings import LEASE_S, MARGIN_S, Worker
+from .system import LOCK_REFUSED, Child, Claim, Ended
+
+HEARTBEAT_S = LEASE_S / 6
+CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
+
+
+class Holding:
+    """What a launcher and a predecessor have in common: lock, record, children."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.notices: list[str] = []
+        self._lock: SpawnLock | None = None
+        self._heartbeat: threading.Event | None = None
+        self._processes: dict[int, Process] = {}
+
+    @property
+    def lease(self) -> str:
+        """The token that our lock carries; "" before the first try."""
+        return self._lock.token if self._lock else ""
+
+    async def acquire(self) -> Claim:
+        """Try for the spawn lock once."""
+        try:
+            if self._lock is None:
+                self._lock = self._new_lock()
+            event = await self._lock.acquire()
+        except FilesError as error:
+            return Claim(LOCK_REFUSED, str(error))
+        if self._lock.handle is not None:
+            self._begin_heartbeat(self._lock.handle.fd)
+            return Claim(event)
+        return Claim(event, "another process holds the spawn lock")
+
+    async def lock_is_free(self) -> bool:
+        """Whether nobody holds the lock, as far as can be told without taking it."""
+        try:
+            return await (self._lock or self._new_lock()).is_free()
+        except FilesError:
+            return True  # the next try says what is wrong
+
+    async def release(self) -> None:
+        """Give the lock back if it is still ours; one that can't be removed grows stale."""
+        if self._heartbeat is not None:
+            self._heartbeat.set()
+            self._heartbeat = None
+        if self._lock is not None:
+            try:
+                await self._lock.release()
+            except FilesError as error:
+                self.notices.append(str(error))
+            self._lock = None
+
+    async def record(self) -> Record | None:
+        """Read the launch record now; None when there is none that can be read."""
+        try:
+            return self.read_record()
+        except (FilesError, NewerFormatError):
+            return None
+
+    def read_record(self) -> Record:
+        """Read the launch record; a corrupt one is set aside with a notice."""
+        path = self.worker.path("launch.json")
+        content = files.read(path)
+        if content is None:
+            return Record(self.worker.name)
+        try:
+            return decoded(content, self.worker.name)
+        except ValueError:
+            self.notices.append(files.set_aside(path))
+            return Record(self.worker.name)
+
+    def write_record(self, record: Record) -> None:
+        """Replace the launch record; only under the guard."""
+        files.replace(self.worker.path("launch.json"), encoded(record))
+
+    async def mark_good(self, build: Build) -> bool:
+        """Record that the build was verified, if the lock is still ours."""
+        return await self._change(lambda record: marked_good(record, build))
+
+    async def reject(self, build: Build, reason: str, late: bool) -> bool:
+        """Set the record back from this build, if the lock is still ours."""
+        return await self._change(lambda record: rejected(record, build, reason, late, time.time()))
+
+    async def spawn(self, build: Build, understudy: bool) -> Child:
+        """Create the process; one that can't be created is a child that is gone."""
+        process = spawn(self.worker, build, self.lease, understudy)
+        self._processes[process.pid] = process
+        return Child(process.pid, build)
+
+    async def kill(self, child: Child) -> Ended:
+        """Kill the child and wait for its death."""
+        process = self._processes[child.pid]
+        return self.ended(child, process.kill(), late=True)
+
+    def process(self, child: Child) -> Process:
+        """Give the process of a child that is not settled yet."""
+        return self._processes[child.pid]
+
+    def ended(self, child: Child, code: int | None, late: bool = False) -> Ended:
+        """Give what is known of a child that is gone, and forget it."""
+        process = self._processes.pop(child.pid)
+        process.pipe.close()
+        words = process.last_words(self.worker.path("logs", "worker.log"))
+        return Ended(code, up=process.up, ready=process.ready, late=late, words=words)
+
+    def guard(self) -> Guard:
+        """Give a claim on the guard of the data dir."""
+        return Guard(self.worker.path("spawn.lock.guard"))
+
+    def own_build(self) -> Build:
+        """Give the caller's own worker as something that can be registered."""
+        worker = self.worker
+        return Build(
+            worker.version,
+            worker.app,
+            worker.python,
+            environment_of(worker),
+            fingerprint(worker.app, worker.python),
+            strategies(),
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            f"pid {os.getpid()}",
+        )
+
+    async def _change(self, change: object) -> bool:
+        assert callable(change)
+        if self._lock is None:
+            return False
+        try:
+            ours = await self._lock.guarded()
+            try:
+                if ours:
+                    before = self.read_record()
+                    after = change(before)
+                    if after != before:
+                        self.write_record(after)
+            finally:
+                await self._lock.unguard()
+        except (FilesError, NewerFormatError) as error:
+            self.notices.append(str(error))
+            return False
+        return ours
+
+    def _new_lock(self) -> SpawnLock:
+        token = os.urandom(16).hex()
+        content = {
+            "token": token,
+            "pid": os.getpid(),
+            "start": self_token(),
+            "host": socket.gethostname(),
+            "boot": boot_id(),
+            "version": self.worker.version,
+            "acquiredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        files_of_lock = PosixLockFiles(self.worker.path("spawn.lock"))
+        return SpawnLock(files_of_lock, token, json.dumps(content).encode())
+
+    def _begin_heartbeat(self, fd: int) -> None:
+        stop = self._heartbeat = threading.Event()
+        legitimate = self.worker.run_budget + MARGIN_S
+        kept = os.dup(fd)
+        threading.Thread(target=_beat, args=(kept, stop, legitimate), daemon=True).start()
+
+
+def _beat(fd: int, stop: threading.Event, legitimate: float) -> None:
+    """Touch the lock while it is legitimately held: not for ever, not after a pause too long."""
+    began = last = time.monotonic()
+    try:
+        while not stop.wait(HEARTBEAT_S):
+            now = time.monotonic()
+            if now - last > LEASE_S or now - began > legitimate:
+                return
+            os.utime(fd)
+            last = now
+    finally:
+        os.close(fd)

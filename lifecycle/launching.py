@@ -1,0 +1,212 @@
+"""A launcher's view of the operating system: the real one, one blocking call at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from . import health as h
+from .children import Process
+from .errors import FilesError
+from .health import Seen
+from .holding import CHILD_GRACE_S, Holding
+from .machines import Row
+from .probe import PROBE_TIMEOUT_S, probe
+from .record import NewerFormatError, registered
+from .secret import admin_token
+from .settings import MARGIN_S, Worker
+from .system import (
+    ACCEPTED,
+    MISSED,
+    REFUSED,
+    UNANSWERED,
+    Child,
+    Ended,
+    Reply,
+    Run,
+)
+from .trace import Trace
+from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
+
+PAUSE_S = 0.005
+PAUSE_LIMIT_S = 0.1
+ASK_TIMEOUT_S = 5.0
+
+T = TypeVar("T")
+
+
+def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a driver over a system whose verbs never suspend, and give what it returns."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise RuntimeError("a verb of a blocking system was suspended")
+
+
+class PosixLauncher(Holding):
+    """The launcher's verbs on real sockets, files and processes.
+
+    `began` sets when the run began, in monotonic seconds, where that was before this object;
+    `watching` is called after every step and every pause.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        machine: str,
+        door: str,
+        began: float | None = None,
+        watching: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(worker)
+        self._began = time.monotonic() if began is None else began
+        self._deadline = time.monotonic() + worker.timeout
+        self._pause = PAUSE_S
+        self._watching = watching
+        self.run = os.urandom(6).hex()
+        self.trace = Trace(worker.path("trace.jsonl"), machine, self.run, door)
+
+    async def begin(self, restart: bool) -> Run:
+        """Register the own build if it is newer; note when the run began."""
+        guard = self.guard()
+        guard.take(wait=True)
+        try:
+            before = self.read_record()
+            after, rejection = registered(before, self.own_build(), restart, time.time())
+            if after != before:
+                self.write_record(after)
+        except NewerFormatError:
+            self.notices.append(
+                f"{self.worker.path('launch.json')} was written by a newer incumbent; "
+                "using whatever worker there is"
+            )
+            return Run(self._began, "")
+        finally:
+            guard.give_back()
+        if rejection is not None:
+            self.notices.append(_rejected_sentence(rejection.version, rejection.reason))
+        recorded = after.recorded
+        return Run(self._began, recorded.version if recorded else "")
+
+    def why_older(self, version: str, wanted: str) -> list[str]:
+        """Give why a run that wanted one version is content with another, if it is."""
+        if not wanted or version == wanted:
+            return []
+        try:
+            record = self.read_record()
+        except (FilesError, NewerFormatError):
+            return []
+        return [
+            _rejected_sentence(rejection.version, rejection.reason)
+            for rejection in record.rejected
+            if rejection.version == wanted
+        ]
+
+    async def probe(self) -> Seen:
+        """Ask the port who holds it."""
+        worker = self.worker
+        return probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+
+    async def ask(self, what: str, instance: str) -> Reply:
+        """Ask that one worker to hand over or to shut down."""
+        worker = self.worker
+        path = "/api/admin/shutdown" if what == "shutdown" else "/api/admin/restart"
+        body = json.dumps({"instance": instance, "why": what}).encode()
+        try:
+            headers = f"Authorization: Bearer {admin_token(worker.path('token'))}\r\n"
+            request = request_bytes("POST", path, worker.host, worker.port, body, headers)
+            status, answer = exchange(worker.host, worker.port, request, ASK_TIMEOUT_S)
+        except DarkError:
+            return Reply(MISSED, "the worker is gone")
+        except SilentError as error:
+            return Reply(UNANSWERED, str(error))
+        except (NotHttpError, FilesError) as error:
+            return Reply(REFUSED, str(error))
+        return _reply(status, answer)
+
+    async def watch(self, child: Child) -> Ended:
+        """Wait until the child is up and answers, or gone, or late."""
+        process = self.process(child)
+        deadline = time.monotonic() + self.worker.start_timeout + CHILD_GRACE_S
+        while not process.up:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return Ended(None, late=True)
+            process.pipe.settimeout(remaining)
+            try:
+                said = process.pipe.recv(64)
+            except TimeoutError:
+                return Ended(None, late=True)
+            except OSError:
+                said = b""
+            if not said:
+                return self._pipe_ended(child, process)
+            process.heard(said)
+        return await self._after_up(child, process)
+
+    def _pipe_ended(self, child: Child, process: Process) -> Ended:
+        code = process.reap(MARGIN_S)
+        return Ended(None, late=True) if code is None else self.ended(child, code)
+
+    async def _after_up(self, child: Child, process: Process) -> Ended:
+        while True:
+            seen = await self.probe()
+            if seen.kind in (h.SERVING, h.LEAVING) and seen.health is not None:
+                if seen.health.pid == child.pid:
+                    del self._processes[child.pid]
+                    process.let_go()
+                    return Ended(None, up=True, seen=seen)
+                return Ended(process.reap(0) or 0, up=True)
+            code = process.reap(0)
+            if code is not None:
+                return self.ended(child, code)
+            if not await self.pause():
+                process.let_go()
+                return Ended(0, up=True)
+
+    async def pause(self) -> bool:
+        """Wait a moment, longer each time; False when the run's deadline has passed."""
+        if self._watching is not None:
+            self._watching()
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            return False
+        time.sleep(min(self._pause, remaining))
+        self._pause = min(self._pause * 1.5, PAUSE_LIMIT_S)
+        return True
+
+    async def note(self, row: Row, facts: str) -> None:
+        """Write one transition to the trace."""
+        self.trace.note(row, facts)
+        if row.source != row.dest:
+            self._pause = PAUSE_S
+        if self._watching is not None:
+            self._watching()
+
+
+def _rejected_sentence(version: str, reason: str) -> str:
+    return (
+        f"version {version} was rejected ({reason}); using the worker there is. "
+        "Mend it, then run `worker-service restart`"
+    )
+
+
+def _reply(status: int, answer: bytes) -> Reply:
+    try:
+        said = json.loads(answer)
+        reason = str(said.get("error", "")) if isinstance(said, dict) else ""
+        code = said.get("code") if isinstance(said, dict) else None
+    except (ValueError, RecursionError):
+        reason, code = "", None
+    if status == 202:
+        return Reply(ACCEPTED)
+    if status == 409 and code == "another-instance":
+        return Reply(MISSED, reason)
+    if status == 503:
+        return Reply(UNANSWERED, reason)
+    return Reply(REFUSED, reason or f"the worker answered {status} to the ask")

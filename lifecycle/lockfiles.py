@@ -1,0 +1,114 @@
+"""The spawn lock's system calls, on real files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+from . import files
+from .errors import FilesError
+from .guard import Guard
+from .lock import Found, Handle, Owner
+from .owner import boot_id, is_dead
+
+_LIMIT_BYTES = 65536
+
+
+class PosixLockFiles:
+    """Real files at `path`, with the guard beside them."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._guard = Guard(f"{path}.guard")
+        self._host, self._boot = socket.gethostname(), boot_id()
+
+    async def create(self, content: bytes) -> Handle | None:
+        """Create the lock file exclusively and write it; None when there is one."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return None
+        except OSError as error:
+            raise FilesError(self._path, error.strerror or str(error)) from error
+        return self._written(fd, self._path, content)
+
+    async def guard(self, wait: bool) -> bool:
+        """Take the guard; without `wait`, False when it is busy."""
+        return self._guard.take(wait)
+
+    async def unguard(self) -> None:
+        """Give the guard back."""
+        self._guard.give_back()
+
+    async def look(self) -> Found | None:
+        """Read the lock file that stands there now."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise FilesError(self._path, error.strerror or str(error)) from error
+        try:
+            told = os.fstat(fd)
+            content = os.read(fd, _LIMIT_BYTES)
+        except OSError as error:
+            raise FilesError(self._path, error.strerror or str(error)) from error
+        finally:
+            os.close(fd)
+        age = time.time() - told.st_mtime
+        return Found((told.st_dev, told.st_ino), told.st_mtime, age, content)
+
+    async def prepare(self, content: bytes) -> Handle:
+        """Make a temporary file beside the lock; its mtime is now, on the same clock."""
+        path = self._temporary()
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise FilesError(path, error.strerror or str(error)) from error
+        return self._written(fd, path, content)
+
+    async def install(self, fresh: Handle, keep_old: bool) -> None:
+        """Rename the temporary file over the lock; `keep_old` sets the old one aside."""
+        try:
+            if keep_old:
+                stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+                aside = f"{self._path}.corrupt-{stamp}"
+                files.unlink(aside)
+                os.link(self._path, aside)
+            os.replace(self._temporary(), self._path)
+        except OSError as error:
+            await self.drop(fresh)
+            raise FilesError(self._path, error.strerror or str(error)) from error
+
+    async def drop(self, fresh: Handle) -> None:
+        """Remove the temporary file."""
+        files.unlink(self._temporary())
+        os.close(fresh.fd)
+
+    async def unlink(self) -> None:
+        """Remove the lock file."""
+        files.unlink(self._path)
+
+    async def close(self, handle: Handle) -> None:
+        """Forget a file kept open."""
+        os.close(handle.fd)
+
+    async def owner_is_dead(self, owner: Owner) -> bool:
+        """Whether the owner is provably gone: only on this host, in this boot and namespace."""
+        if (owner.host, owner.boot) != (self._host, self._boot) or owner.boot == "?":
+            return False
+        return is_dead(owner.pid, owner.start)
+
+    def _temporary(self) -> str:
+        return f"{self._path}.{os.getpid()}.tmp"
+
+    def _written(self, fd: int, path: str, content: bytes) -> Handle:
+        try:
+            files.write_all(fd, content)
+            told = os.fstat(fd)
+        except OSError as error:
+            os.close(fd)
+            files.unlink(path)
+            raise FilesError(path, error.strerror or str(error)) from error
+        return Handle(fd, (told.st_dev, told.st_ino), told.st_mtime)

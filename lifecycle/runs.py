@@ -1,0 +1,184 @@
+"""Whole runs of the spawner and stop machines, and what their ends mean to a caller."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from . import files
+from . import health as h
+from .errors import FilesError, NotVerifiedError, StopError
+from .health import Health, Seen
+from .launching import PosixLauncher, run_blocking
+from .settings import Worker
+from .spawner import Spawner
+from .states import VERIFIED
+from .stopper import Stopper
+
+Watching = Callable[[], None] | None
+
+
+def ensure(worker: Worker, *, timeout: float | None = None, door: str = "api") -> Health:
+    """Run the spawner until a worker fits; raises NotVerifiedError."""
+    return _launch(worker, False, timeout, door)
+
+
+def restart(
+    worker: Worker,
+    *,
+    timeout: float | None = None,
+    door: str = "api",
+    began: float | None = None,
+    watching: Watching = None,
+) -> Health:
+    """Run the spawner until a worker took office after `began`; raises NotVerifiedError."""
+    return _launch(worker, True, timeout, door, began, watching)
+
+
+def stop(
+    worker: Worker,
+    *,
+    timeout: float | None = None,
+    door: str = "api",
+    watching: Watching = None,
+) -> bool:
+    """Run the stop machine until the port is proved dark; raises StopError.
+
+    Gives whether there was a worker to stop.
+    """
+    if not os.path.isdir(worker.data_dir):
+        return False
+    launcher = PosixLauncher(_within(worker, timeout), "stop", door, watching=watching)
+    stopper = Stopper(launcher)
+    event = _finish(launcher, stopper)
+    if stopper.state != VERIFIED:
+        raise StopError(event, _stop_sentence(worker, event, stopper), stopper.seen)
+    return stopper.found
+
+
+def bootstrap(worker: Worker) -> None:
+    """Make the data dir with its settings on the very first run, and say so on stderr."""
+    files.make_data_dir(worker.data_dir)
+    path = worker.path("settings.json")
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    with os.fdopen(fd, "wb") as file:
+        file.write(b"{}\n")
+    say([f"first run: settings are in {path}"])
+
+
+def say(notices: Iterable[str]) -> None:
+    """Talk to people, on stderr."""
+    for notice in notices:
+        print(f"incumbent: {notice}", file=sys.stderr)
+
+
+def _launch(
+    worker: Worker,
+    restart: bool,
+    timeout: float | None,
+    door: str,
+    began: float | None = None,
+    watching: Watching = None,
+) -> Health:
+    bootstrap(worker)
+    launcher = PosixLauncher(
+        _within(worker, timeout), "spawner", door, began=began, watching=watching
+    )
+    spawner = Spawner(launcher, restart)
+    event = _finish(launcher, spawner)
+    health = spawner.health
+    if spawner.state != VERIFIED or health is None:
+        raise NotVerifiedError(
+            event, _launch_sentence(worker, event, spawner), spawner.seen, spawner.words
+        )
+    if not restart:
+        say(launcher.why_older(health.version, spawner.run_facts.wanted))
+    return health
+
+
+def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
+    try:
+        return run_blocking(driver.run())
+    finally:
+        run_blocking(launcher.release())
+        say([*launcher.worker.notices, *launcher.notices])
+        launcher.worker.notices.clear()
+        launcher.notices.clear()
+
+
+def _within(worker: Worker, timeout: float | None) -> Worker:
+    if timeout is not None:
+        worker.timeout = timeout
+    return worker
+
+
+def describe(seen: Seen | None, worker: Worker) -> str:
+    """Give the half sentence that says what is on the port."""
+    where = f"{worker.host}:{worker.port}"
+    if seen is None or seen.kind == h.DARK:
+        return f"nothing listens on {where}"
+    if seen.kind == h.SILENT:
+        return f"something on {where} accepts connections and does not answer ({seen.detail})"
+    if seen.kind == h.FOREIGN:
+        return f"{where} is held by {seen.detail}"
+    assert seen.health is not None
+    return (
+        f"{seen.health.status} worker on {where}: "
+        f"pid {seen.health.pid}, version {seen.health.version}"
+    )
+
+
+def _launch_sentence(worker: Worker, event: str, spawner: Spawner) -> str:
+    seen = describe(spawner.seen, worker)
+    words = spawner.words
+    log = worker.path("logs", "worker.log")
+    if event == "port_foreign":
+        return f"{seen}, not by our worker; free it, or choose another with INCUMBENT_PORT"
+    if event == "deadline_passed":
+        return (
+            f"no worker verified within {worker.timeout:g} s, last seen: {seen}; "
+            "run `worker-service status`"
+        )
+    if event == "lock_refused":
+        return words
+    if event in ("nothing_recorded", "no_record"):
+        rejection = run_blocking(PosixLauncher(worker, "spawner", "api").record())
+        for last in reversed(rejection.rejected if rejection else ()):
+            return (
+                f"version {last.version} was rejected ({last.reason}) and there is no other; "
+                "mend it, then run `worker-service restart`"
+            )
+        return "nothing is recorded that could run; run `worker-service restart`"
+    if event in ("handover_refused", "build_rejected"):
+        if not words:
+            words = _rejection(worker, spawner.run_facts.wanted)
+        return f"version {spawner.run_facts.wanted} was not verified: {words or 'refused'}; {seen}"
+    if words:
+        return (
+            f"the worker could not be started: it {words}; see {log}, "
+            f"then run `worker-service restart`; now {seen}"
+        )
+    if event == "child_stopped":
+        return f"the new worker was stopped before it was up; {seen}"
+    return f"not verified ({event}): {seen}; run `worker-service status`"
+
+
+def _rejection(worker: Worker, version: str) -> str:
+    record = run_blocking(PosixLauncher(worker, "spawner", "api").record())
+    reasons = [r.reason for r in (record.rejected if record else ()) if r.version == version]
+    return f"it {reasons[-1]}" if reasons else ""
+
+
+def _stop_sentence(worker: Worker, event: str, stopper: Stopper) -> str:
+    seen = describe(stopper.seen, worker)
+    if event == "port_foreign":
+        return f"{seen}, not by our worker: nothing was stopped"
+    if stopper.words:
+        return f"not stopped: {stopper.words}; {seen}"
+    return f"still there after {worker.timeout:g} s: {seen}; run `worker-service status`"

@@ -1,0 +1,43 @@
+"""The secret of the admin calls: a file that only its user can read."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+
+from . import files
+from .errors import FilesError
+
+_WHOLE = re.compile(r"[0-9a-f]{64}")
+
+
+def admin_token(path: str) -> str:
+    """Give the secret, creating it when there is none; raises FilesError.
+
+    A corrupt file is set aside. It is linked into place, so that of two who create it at once
+    both get the same.
+    """
+    for _ in range(3):
+        content = files.read(path)
+        if content is None:
+            _create(path)
+            continue
+        text = content.decode("ascii", errors="replace").strip()
+        if _WHOLE.fullmatch(text):
+            return text
+        files.set_aside(path)
+    raise FilesError(path, "it changes while it is read")
+
+
+def _create(path: str) -> None:
+    temporary = f"{path}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    files.replace(temporary, secrets.token_hex(32).encode() + b"\n")
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    finally:
+        files.unlink(temporary)

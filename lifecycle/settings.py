@@ -1,0 +1,218 @@
+"""What to run: a worker's settings, by argument, then environment, then file, then default."""
+
+from __future__ import annotations
+
+import os
+import sys
+from json import loads
+
+from .about import VERSION
+from .errors import SettingsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+BUILT_IN_APP = "incumbent.server.recorder:app"
+DEFAULT_NAME = "incumbent"
+PORT_BASE = 27000  # below every ephemeral range, where a connect could meet itself
+PORT_SPAN = 1000
+
+LEASE_S = 60.0  # a lock file older than this is anybody's
+MARGIN_S = 5.0  # for what no budget counts: a busy machine, a slow disk
+START_S = 15.0  # from spawn to the first healthy answer; 50 times a bare start
+DRAIN_S = 5.0  # for the requests in flight
+LOCK_S = 5.0  # a serving worker waits this long for the spawn lock
+
+STRATEGIES = ("seamless", "rebind")
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+
+
+class Worker:
+    """What to run and where: everything a launcher, a worker or a hook has to agree on.
+
+    Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
+    over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
+    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take.
+    Raises SettingsError for a value that can't be.
+    """
+
+    __slots__ = (
+        "app",
+        "data_dir",
+        "drain_timeout",
+        "environ",
+        "handover",
+        "host",
+        "lock_timeout",
+        "log_level",
+        "name",
+        "notices",
+        "port",
+        "python",
+        "start_timeout",
+        "timeout",
+        "version",
+    )
+
+    def __init__(
+        self,
+        name: str | None = None,
+        version: str | None = None,
+        app: str | None = None,
+        *,
+        python: str | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        log_level: str | None = None,
+        handover: str | None = None,
+        start_timeout: float | None = None,
+        drain_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        timeout: float | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        env = os.environ if environ is None else environ
+        self.environ = env
+        self.notices: list[str] = []
+        self.name = _name(name if name is not None else env.get("INCUMBENT_NAME") or DEFAULT_NAME)
+        where = data_dir if data_dir is not None else env.get("INCUMBENT_DATA_DIR") or None
+        self.data_dir = os.path.realpath(where or default_data_dir(self.name, env))
+        file = self._file_settings()
+
+        def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
+            if given is not None:
+                return _checked(key, given, check)
+            variable = f"INCUMBENT_{key.upper()}"
+            if env.get(variable):
+                return _checked(variable, env[variable], check)
+            if key in file:
+                try:
+                    return _checked(key, file[key], check)
+                except SettingsError as error:
+                    self.notices.append(f"settings.json: {error}; going on without it")
+            return default
+
+        self.host: str = pick("host", host, "127.0.0.1", _literal)
+        found: int | None = pick("port", port, None, _port)
+        self.port = default_port(self.name) if found is None else found
+        self.app: str = pick("app", app, BUILT_IN_APP, _app)
+        self.version: str = pick("version", version, VERSION, _version)
+        self.python: str = pick("python", python, sys.executable, str)
+        self.log_level: str = pick("log_level", log_level, "info", _one_of(LOG_LEVELS))
+        self.handover: str = pick("handover", handover, "seamless", _one_of(STRATEGIES))
+        self.start_timeout: float = pick("start_timeout", start_timeout, START_S, _seconds)
+        self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
+        self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
+        self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
+        if self.start_timeout + MARGIN_S >= LEASE_S:
+            raise SettingsError(
+                "start_timeout", self.start_timeout, f"less than {LEASE_S - MARGIN_S:g} s"
+            )
+
+    @property
+    def run_budget(self) -> float:
+        """Seconds within which a handover with a rollback ends: what a waiter must outlast."""
+        return self.lock_timeout + self.drain_timeout + 2 * self.start_timeout + 2 * MARGIN_S
+
+    def path(self, *names: str) -> str:
+        """Give the path of one of our files in the data dir."""
+        return os.path.join(self.data_dir, *names)
+
+    def _file_settings(self) -> dict[str, object]:
+        path = self.path("settings.json")
+        try:
+            with open(path, "rb") as file:
+                said = loads(file.read(1_000_000))
+            if not isinstance(said, dict):
+                raise ValueError("not an object")
+        except OSError:
+            return {}
+        except (ValueError, RecursionError):
+            from .files import set_aside
+
+            self.notices.append(set_aside(path))
+            return {}
+        return said
+
+
+def default_data_dir(name: str, environ: Mapping[str, str]) -> str:
+    """Give the platform's per-user data dir for this service."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Application Support", "incumbent", name)
+    base = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    return os.path.join(base, "incumbent", name)
+
+
+def default_port(name: str) -> int:
+    """Give this user's port for this service: the same on every call, 27000 to 27999."""
+    from binascii import crc32
+
+    return PORT_BASE + crc32(f"{os.getuid()}:{name}".encode()) % PORT_SPAN
+
+
+def _checked(key: str, value: object, check: Callable[[Any], Any]) -> Any:
+    try:
+        return check(value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(key, value, str(error)) from error
+
+
+def _name(value: str) -> str:
+    if not value or not all(c.isalnum() or c in "._-" for c in value) or value.startswith("."):
+        raise SettingsError("name", value, "letters, digits, '.', '_' or '-'")
+    return value
+
+
+def _literal(value: object) -> str:
+    from _socket import AF_INET, AF_INET6, inet_pton
+
+    try:
+        inet_pton(AF_INET6 if ":" in str(value) else AF_INET, str(value))
+    except OSError as error:
+        raise ValueError("one literal address such as 127.0.0.1, not a name") from error
+    if not (str(value).startswith("127.") or value == "::1"):
+        raise ValueError("a loopback address")
+    return str(value)
+
+
+def _port(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isdigit() or not 0 < int(str(value)) < 65536:
+        raise ValueError("a port between 1 and 65535")
+    return int(str(value))
+
+
+def _app(value: object) -> str:
+    module, colon, attribute = str(value).partition(":")
+    if not (module and colon and attribute):
+        raise ValueError("module:attribute")
+    return str(value)
+
+
+def _version(value: object) -> str:
+    from .versions import parse
+
+    parse(str(value))
+    return str(value)
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError as error:
+        raise ValueError("a number of seconds") from error
+    if not 0 < seconds < 1e6:
+        raise ValueError("a positive number of seconds")
+    return seconds
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return str(value)
+
+    return check

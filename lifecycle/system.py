@@ -1,0 +1,205 @@
+"""The small interface through which every driver sees the operating system.
+
+Production implements it with the OS, the simulator in memory. Each verb is one point at which
+another actor may run. Verbs that wait are bounded by deadlines that the implementation knows;
+a driver only learns that one has passed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from .health import Seen
+from .machines import Row
+from .record import Build, Record
+
+RECYCLE = "recycle"
+RESTART = "restart"
+SHUTDOWN = "shutdown"
+
+EXIT_LOST = 75  # the port or the lease is another's; nothing was touched
+EXIT_WRONG_VERSION = 76
+
+
+class Run(NamedTuple):
+    """How a run began: when, in seconds of this boot, and the version it wants ("" is any)."""
+
+    began: float
+    wanted: str
+
+
+class Reply(NamedTuple):
+    """What became of an ask: accepted, missed, refused or unanswered."""
+
+    kind: str
+    reason: str = ""
+
+
+ACCEPTED = "accepted"
+MISSED = "missed"
+REFUSED = "refused"
+UNANSWERED = "unanswered"
+
+
+class Claim(NamedTuple):
+    """What one try for the lock gave: an event of the tables, with the reason of a refusal."""
+
+    event: str
+    reason: str = ""
+
+
+LOCK_REFUSED = "lock_refused"
+
+
+class Child(NamedTuple):
+    """A process that we spawned and have not settled yet."""
+
+    pid: int
+    build: Build
+
+
+class Ended(NamedTuple):
+    """What is known of a child.
+
+    `code` is None while it lives, negative for a signal; `up` says that its pipe carried `up`,
+    `ready` that it is a ready understudy, `late` that its budget is over.
+    """
+
+    code: int | None
+    up: bool = False
+    ready: bool = False
+    late: bool = False
+    words: str = ""
+    seen: Seen | None = None
+
+
+class Ask(NamedTuple):
+    """What somebody asks of a worker in office: recycle, restart or shutdown."""
+
+    what: str
+    number: int = 0
+
+
+class Step(NamedTuple):
+    """What became of a thing that may fail: an event of the tables, with the reason."""
+
+    event: str
+    reason: str = ""
+
+
+class Journal(Protocol):
+    """Whoever runs a machine tells of each row."""
+
+    async def note(self, row: Row, facts: str) -> None:
+        """Write one transition to the trace."""
+
+
+class Holder(Journal, Protocol):
+    """What it takes to hold the lock and settle a child."""
+
+    async def acquire(self) -> Claim:
+        """Try for the spawn lock once."""
+
+    async def lock_is_free(self) -> bool:
+        """Whether nobody holds the lock, as far as can be told without taking it."""
+
+    async def release(self) -> None:
+        """Give the lock back if it is still ours."""
+
+    async def record(self) -> Record | None:
+        """Read the launch record now; None when it can't be read."""
+
+    async def mark_good(self, build: Build) -> bool:
+        """Record that the build was verified, if the lock is still ours."""
+
+    async def reject(self, build: Build, reason: str, late: bool) -> bool:
+        """Set the record back from this build, if the lock is still ours."""
+
+    async def spawn(self, build: Build, understudy: bool) -> Child:
+        """Create the process; one that can't be created is a child that is gone."""
+
+    async def watch(self, child: Child) -> Ended:
+        """Wait until the child is up and answers, or gone, or late."""
+
+    async def kill(self, child: Child) -> Ended:
+        """Kill the child and wait for its death."""
+
+    async def pause(self) -> bool:
+        """Wait a moment; False when the deadline of this wait has passed."""
+
+
+class Launcher(Holder, Protocol):
+    """What a spawner or a stop run needs."""
+
+    async def begin(self, restart: bool) -> Run:
+        """Register the own build if it is newer; note when the run began."""
+
+    async def probe(self) -> Seen:
+        """Ask the port who holds it."""
+
+    async def ask(self, what: str, instance: str) -> Reply:
+        """Ask that one worker to hand over or to shut down."""
+
+
+class Office(Holder, Protocol):
+    """What a worker needs on top: the port, the app, those who ask."""
+
+    async def listen(self) -> Step:
+        """Listen on the address, fenced by the lease; the only proof of holding the port."""
+
+    async def close(self) -> None:
+        """Free the port."""
+
+    async def write_pid(self) -> None:
+        """Write the PID file."""
+
+    async def remove_pid(self) -> None:
+        """Remove the PID file if it names this process."""
+
+    async def load(self) -> Step:
+        """Import the app, compare its version with the expected one."""
+
+    async def start_app(self) -> Step:
+        """Run the app's lifespan up to its start."""
+
+    async def stop_app(self) -> None:
+        """Run the app's lifespan to its end."""
+
+    async def say_ready(self) -> None:
+        """Tell the parent that the understudy is ready."""
+
+    async def say_up(self) -> None:
+        """Tell the parent, in a byte that outlives us, that we are about to answer ok."""
+
+    async def next_ask(self) -> Ask:
+        """Wait until somebody asks something of the worker."""
+
+    async def poll_ask(self) -> Ask | None:
+        """Give what was asked meanwhile, if anything."""
+
+    async def accept_ask(self, ask: Ask) -> None:
+        """Let the 202 out; the state that tells of it is already seen in health."""
+
+    async def refuse(self, reason: str) -> None:
+        """Let health tell why no handover took place."""
+
+    async def hold_lock_wait(self) -> None:
+        """Start the bounded wait for the lock that `pause` measures."""
+
+    async def can_pass_socket(self, build: Build) -> bool:
+        """Whether the seamless handover is possible with this build, here, now."""
+
+    async def rehearse(self, child: Child) -> Ended | Ask:
+        """Wait until the understudy is ready, gone or late, or somebody asks something."""
+
+    async def drain(self) -> None:
+        """Stop accepting; finish what is in flight, under a deadline."""
+
+    async def accept_again(self) -> None:
+        """Accept connections on the port that we still hold."""
+
+    async def pass_baton(self, child: Child) -> bool:
+        """Give the understudy the listening socket; False when it is gone."""
+
+    async def await_baton(self) -> Step:
+        """Wait for the socket, the end of the parent, or a stop."""

@@ -1,0 +1,106 @@
+"""One HTTP question to a loopback port under a deadline, with nothing slow imported."""
+
+from __future__ import annotations
+
+# `socket` costs a hook several milliseconds of enum and selector imports; this is what it wraps.
+from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
+from time import monotonic
+
+ANSWER_LIMIT_BYTES = 1_000_000
+
+
+class DarkError(Exception):
+    """Nobody listens on the port."""
+
+
+class SilentError(Exception):
+    """Somebody accepted; no answer came in time, or the connection was cut before one."""
+
+
+class NotHttpError(Exception):
+    """Somebody answered in something else than HTTP."""
+
+
+def request_bytes(
+    method: str, path: str, host: str, port: int, body: bytes = b"", headers: str = ""
+) -> bytes:
+    """Give one whole HTTP/1.1 request that asks for the connection to be closed after it."""
+    literal = f"[{host}]" if ":" in host else host
+    head = f"{method} {path} HTTP/1.1\r\nHost: {literal}:{port}\r\nConnection: close\r\n{headers}"
+    if body or method == "POST":
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}\r\n".encode("latin-1") + body
+
+
+def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int, bytes]:
+    """Give the status and the body of one answer, within `timeout` seconds in all.
+
+    Raises DarkError, SilentError or NotHttpError. Connecting to oneself counts as dark: a
+    connect to a closed port inside the ephemeral range can do that (Linux 6).
+    """
+    deadline = monotonic() + timeout
+    sock = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        try:
+            sock.connect((host, port))
+        except (ConnectionRefusedError, ConnectionAbortedError) as error:
+            raise DarkError from error
+        if sock.getsockname() == sock.getpeername():
+            raise DarkError
+        received = b""
+        try:
+            sock.sendall(request)
+            while (answer := _parsed(received)) is None:
+                remaining = deadline - monotonic()
+                if remaining <= 0:
+                    raise SilentError("no whole answer in time")
+                sock.settimeout(remaining)
+                more = sock.recv(65536)
+                if not more:
+                    if received:
+                        return _parsed_at_end(received)
+                    raise SilentError("the connection was closed without an answer")
+                received += more
+                if len(received) > ANSWER_LIMIT_BYTES:
+                    raise NotHttpError("an answer without end")
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise SilentError("the connection was reset") from error
+        return answer
+    except TimeoutError as error:
+        raise SilentError("no answer in time") from error
+    finally:
+        sock.close()
+
+
+def _head(received: bytes) -> tuple[int, bytes, bytes] | None:
+    if not b"HTTP/1.".startswith(received[:7]):
+        raise NotHttpError("an answer that is not HTTP")
+    head, gap, body = received.partition(b"\r\n\r\n")
+    if not gap:
+        return None
+    code = head[9:12]
+    if not code.isdigit():
+        raise NotHttpError("an answer without a status")
+    return int(code), head.lower(), body
+
+
+def _parsed(received: bytes) -> tuple[int, bytes] | None:
+    parts = _head(received)
+    if parts is None:
+        return None
+    status, head, body = parts
+    _, found, length = head.partition(b"\r\ncontent-length:")
+    digits = length.partition(b"\r\n")[0].strip()
+    if not found or not digits.isdigit():
+        return None
+    if len(digits) > 9:
+        raise NotHttpError("an answer without end")
+    return (status, body[: int(digits)]) if len(body) >= int(digits) else None
+
+
+def _parsed_at_end(received: bytes) -> tuple[int, bytes]:
+    parts = _head(received)
+    if parts is None:
+        raise NotHttpError("a torn answer")
+    return parts[0], parts[2]

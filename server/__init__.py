@@ -1,0 +1,1 @@
+"""The worker process: hosts one ASGI app behind the lifecycle's endpoints."""

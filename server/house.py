@@ -1,0 +1,42 @@
+"""The app in its surroundings: gate, host, lifespan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .gate import Desk, Gate
+from .host import Host
+from .lifespan import Lifespan
+
+
+class House:
+    """The hosted app of one worker."""
+
+    def __init__(self, desk: Desk, app: Any) -> None:
+        report = desk.health()
+        self._app = app
+        self._lifespan = Lifespan(app)
+        self._gate = Gate(desk, _names(report.port))
+        self.host = Host(self._gate)
+
+    async def start_app(self) -> str:
+        """Start the app and let requests through; give "" or why it failed."""
+        trouble = await self._lifespan.start()
+        if trouble:
+            return trouble
+        self.host.app_state.clear()
+        self.host.app_state.update(self._lifespan.state)
+        self._gate.open(self._lifespan.app)
+        return ""
+
+    async def stop_app(self, timeout: float) -> bool:
+        """End the app; False when it took longer than `timeout` seconds."""
+        ended = await self._lifespan.end(timeout)
+        self._gate.close()
+        self._lifespan = Lifespan(self._app)
+        return ended
+
+
+def _names(port: int) -> frozenset[bytes]:
+    names = [b"localhost", b"127.0.0.1", b"[::1]"]
+    return frozenset(names + [name + b":%d" % port for name in names])

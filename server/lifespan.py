@@ -1,0 +1,52 @@
+"""Runs the hosted app's lifespan: from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
+
+
+class Lifespan:
+    """One run of the app's lifespan; another one needs another object."""
+
+    def __init__(self, app: Any) -> None:
+        self._message = ""
+        self._config = uvicorn.Config(
+            app, lifespan="auto", log_config=None, proxy_headers=False, ws="none"
+        )
+        self._config.load()
+        self.app: Any = self._config.loaded_app
+        self._config.loaded_app = self._listening_in
+        self._on = LifespanOn(self._config)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the app's lifespan shares with its requests."""
+        return self._on.state
+
+    async def start(self) -> str:
+        """Run up to the app's start; give "" or the sentence that says why it failed."""
+        await self._on.startup()
+        if not self._on.should_exit:
+            return ""
+        lines = [line for line in self._message.splitlines() if line.strip()]
+        return f"the app's start failed: {lines[-1].strip() if lines else 'no reason given'}"
+
+    async def end(self, timeout: float) -> bool:
+        """Run to the app's end; False when it took longer than `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._on.shutdown(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _listening_in(self, scope: Any, receive: Any, send: Any) -> None:
+        async def told(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                self._message = message.get("message", "")
+            await send(message)
+
+        await self.app(scope, receive, told)

@@ -1,0 +1,59 @@
+"""Where the worker's output goes: its early log, then its rotated log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from incumbent.lifecycle import files
+from incumbent.lifecycle.errors import FilesError
+
+ROTATE_BYTES = 5_000_000
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class Output:
+    """The worker's standard output and error, by whoever writes to them."""
+
+    def __init__(self, path: str, early: str, level: str) -> None:
+        self._path, self._early = path, early
+        logging.basicConfig(
+            stream=sys.stderr, format=FORMAT, level=level.upper() if level != "trace" else 5
+        )
+
+    @property
+    def redirected(self) -> bool:
+        """Whether the output is a file of ours at all; by hand it is a terminal."""
+        return bool(self._early)
+
+    def settle(self) -> None:
+        """Go on in the worker's log, with what was said so far."""
+        if not self._early:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            said = files.read(self._early) or b""
+            self._reopen(said)
+        except (OSError, FilesError):
+            return
+        files.unlink(self._early)
+
+    def rotate(self) -> None:
+        """Begin a new log when the old one is long; the one before is kept."""
+        try:
+            if self._early and os.fstat(2).st_size > ROTATE_BYTES:
+                os.replace(self._path, f"{self._path}.1")
+                self._reopen(b"")
+        except OSError:
+            return
+
+    def _reopen(self, first: bytes) -> None:
+        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            files.write_all(fd, first)
+            os.dup2(fd, 1)
+            os.dup2(fd, 2)
+        finally:
+            os.close(fd)

@@ -1,0 +1,459 @@
+"""A worker's view of the operating system: the real one, inside its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from typing import Any
+
+from incumbent.lifecycle import files
+from incumbent.lifecycle import health as h
+from incumbent.lifecycle.children import READY_BYTE, UP_BYTE, Process
+from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.holding import CHILD_GRACE_S, Holding
+from incumbent.lifecycle.lock import HELD, owner_in
+from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.owner import self_token
+from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
+from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.secret import admin_token
+from incumbent.lifecycle.settings import MARGIN_S, Worker
+from incumbent.lifecycle.states import COMING_UP, SERVING, VERIFIED
+from incumbent.lifecycle.system import LOCK_REFUSED, SHUTDOWN, Ask, Child, Ended, Step
+from incumbent.lifecycle.trace import Trace
+
+from . import baton
+from .birth import Birth
+from .logs import Output
+from .watchdog import Watchdog
+
+BACKLOG = 2048
+PAUSE_S = 0.01
+REAP_STEP_S = 0.002
+
+
+class Office(Holding):
+    """The worker's verbs on real sockets, files and processes."""
+
+    def __init__(self, worker: Worker, birth: Birth, output: Output) -> None:
+        super().__init__(worker)
+        self._birth, self._output = birth, output
+        self.instance = os.urandom(12).hex()
+        self.state = ""
+        self.token = ""
+        self._listener: socket.socket | None = None
+        self._kept: list[socket.socket] = []
+        self._since = self._began = time.monotonic()
+        self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._loaded: Any = None
+        self._version, self._version_source = worker.version, "declared"
+        self._path = ""
+        self._refusal = ""
+        self._rebind_asked = False
+        self._house: Any = None
+        self._asks: deque[Ask] = deque()
+        self._futures: dict[int, asyncio.Future[None]] = {}
+        self._number = 0
+        self._asked = asyncio.Event()
+        self._wait_until = 0.0
+        self._watchdog = Watchdog(worker.start_timeout, self._last_act)
+        self._trace = Trace(worker.path("trace.jsonl"), "worker", self.instance[:12], birth.door)
+
+    # What the gate sees.
+
+    def health(self) -> Health:
+        """The worker's report, now."""
+        serving = self.state in SERVING
+        worker = self.worker
+        return Health(
+            pid=os.getpid(),
+            version=self._version,
+            state=self.state,
+            since=self._since,
+            instance=self.instance,
+            service=worker.name,
+            data_dir=worker.data_dir,
+            port=worker.port,
+            status="ok" if serving else "starting" if self.state in COMING_UP else "handing-off",
+            uptime=round(time.monotonic() - self._began, 3),
+            started_at=self._started_at,
+            worker_path=self._path,
+            app=worker.app,
+            refusal=self._refusal,
+        )
+
+    def extra(self) -> dict[str, object]:
+        """What health tells beyond the report."""
+        return {"versionSource": self._version_source, "python": sys.executable}
+
+    def ask(self, what: str, rebind: bool = False) -> asyncio.Future[None]:
+        """Put an ask before the worker; done when it may be answered."""
+        self._number += 1
+        future = asyncio.get_running_loop().create_future()
+        self._futures[self._number] = future
+        self._asks.append(Ask(what, self._number))
+        self._rebind_asked = rebind
+        self._asked.set()
+        return future
+
+    # The journal.
+
+    async def note(self, row: Row, facts: str) -> None:
+        """Write one transition to the trace; from here on health tells of it."""
+        self.state = row.dest
+        self._trace.note(row, facts)
+        if row.dest == VERIFIED and row.source in COMING_UP:
+            await self._opened()
+
+    # The port.
+
+    async def listen(self) -> Step:
+        """Listen on the address, fenced by the lease; the only proof of holding the port."""
+        try:
+            self.token = admin_token(self.worker.path("token"))
+            if self._birth.by_hand:
+                refused = await self._take_lock_by_hand()
+                if refused:
+                    return Step("listen_lost", refused)
+            return self._listen_fenced()
+        except FilesError as error:
+            return Step("listen_lost", str(error))
+
+    def _listen_fenced(self) -> Step:
+        lease = self.lease if self._birth.by_hand else self._birth.lease
+        guard = self.guard()
+        guard.take(wait=True)
+        try:
+            owner = owner_in(files.read(self.worker.path("spawn.lock")) or b"")
+            if owner is None or owner.token != lease:
+                return Step("lease_gone", "the spawn lock no longer carries our parent's token")
+            worker = self.worker
+            family = socket.AF_INET6 if ":" in worker.host else socket.AF_INET
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind((worker.host, worker.port))
+                listener.listen(BACKLOG)
+            except OSError as error:
+                listener.close()
+                if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+                    return Step("listen_lost", f"{worker.host}:{worker.port}: {error.strerror}")
+                raise
+        finally:
+            guard.give_back()
+        self._listener = listener
+        self._since = time.monotonic()
+        return Step("listen_ok")
+
+    async def _take_lock_by_hand(self) -> str:
+        """Take the lock for a worker that nobody spawned; give why not, or nothing."""
+        deadline = time.monotonic() + self.worker.run_budget
+        while True:
+            seen = await self._probe()
+            if seen.kind != h.DARK:
+                return f"{self.worker.host}:{self.worker.port} is in use"
+            claim = await self.acquire()
+            if claim.event == LOCK_REFUSED:
+                return claim.reason
+            if claim.event != HELD:
+                return ""
+            if time.monotonic() > deadline:
+                return claim.reason
+            await asyncio.sleep(PAUSE_S)
+
+    async def _probe(self) -> h.Seen:
+        worker = self.worker
+        return await asyncio.to_thread(
+            probe, worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S
+        )
+
+    async def close(self) -> None:
+        """Free the port."""
+        if self._house is not None:
+            self._house.host.close_kept()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    # Who we are.
+
+    async def write_pid(self) -> None:
+        """Write the PID file; one that can't be written is only worth a line in the log."""
+        said = {
+            "pid": os.getpid(),
+            "start": self_token(),
+            "version": self.worker.version,
+            "port": self.worker.port,
+        }
+        try:
+            files.replace(self.worker.path("worker.pid"), json.dumps(said).encode() + b"\n")
+        except FilesError as error:
+            print(f"incumbent: {error}", file=sys.stderr)
+        self._watchdog.start()
+
+    async def remove_pid(self) -> None:
+        """Remove the PID file if it names this process."""
+        path = self.worker.path("worker.pid")
+        with contextlib.suppress(FilesError, ValueError):
+            said = json.loads(files.read(path) or b"")
+            if isinstance(said, dict) and said.get("pid") == os.getpid():
+                files.unlink(path)
+
+    # The app.
+
+    async def load(self) -> Step:
+        """Import the app, compare its version with the expected one."""
+        porter = None
+        if self._listener is not None:
+            from .porter import Porter
+
+            porter = Porter(self._listener, lambda: self.health().to_json() | self.extra())
+            porter.start()
+        else:
+            self._watchdog.start()
+        try:
+            return self._load()
+        finally:
+            if porter is not None:
+                self._kept += porter.stop()
+
+    def _load(self) -> Step:
+        from .house import House
+        from .loading import AppError, load
+
+        try:
+            loaded = load(self.worker.app, self.worker.version)
+            self._version, self._version_source = loaded.version, loaded.version_source
+            self._path = loaded.path
+            expected = self._birth.expected
+            if expected and loaded.version != expected:
+                words = f"the code says version {loaded.version}, the record says {expected}"
+                return self._failed("wrong_version", words)
+            self._house = House(self, loaded.app)
+        except AppError as error:
+            return self._failed("app_failed", str(error))
+        return Step("imported")
+
+    async def start_app(self) -> Step:
+        """Run the app's lifespan up to its start, answering health meanwhile."""
+        assert self._listener is not None
+        house = self._house
+        if self.state in COMING_UP:
+            house.host.kept += self._kept
+            self._kept = []
+            await house.host.accept(self._listener)
+        trouble = await house.start_app()
+        self._watchdog.call_off()
+        return self._failed("app_failed", trouble) if trouble else Step("app_up")
+
+    async def stop_app(self) -> None:
+        """Run the app's lifespan to its end."""
+        if not await self._house.stop_app(self.worker.drain_timeout):
+            print("incumbent: the app's end took too long", file=sys.stderr)
+
+    def _failed(self, event: str, words: str) -> Step:
+        self._watchdog.call_off()
+        print(f"incumbent: {words}", file=sys.stderr, flush=True)
+        return Step(event, words)
+
+    def _last_act(self) -> None:
+        """What must not be left behind when the watchdog ends the process."""
+        row = Row("own_deadline", self.state, "failed")
+        path = self.worker.path("worker.pid")
+        if self._listener is not None:
+            with contextlib.suppress(FilesError, ValueError):
+                if json.loads(files.read(path) or b"{}").get("pid") == os.getpid():
+                    files.unlink(path)
+        self._trace.note(row, "")
+
+    # The parent.
+
+    async def say_ready(self) -> None:
+        """Tell the parent that the understudy is ready."""
+        self._watchdog.call_off()
+        self._tell_parent(READY_BYTE)
+
+    async def say_up(self) -> None:
+        """Tell the parent, in a byte that outlives us, that we are about to answer ok."""
+        self._tell_parent(UP_BYTE)
+        if self._birth.by_hand:
+            await self.mark_good(self._birth.build or self.own_build())
+            await self.release()
+
+    def _tell_parent(self, byte: bytes) -> None:
+        if self._birth.pipe is not None:
+            with contextlib.suppress(OSError):
+                self._birth.pipe.send(byte)
+
+    async def _opened(self) -> None:
+        self._output.settle()
+        if self._birth.pipe is not None:
+            self._birth.pipe.close()
+            self._birth.pipe = None
+
+    # Those who ask.
+
+    async def next_ask(self) -> Ask:
+        """Wait until somebody asks something of the worker."""
+        while not self._asks:
+            self._asked.clear()
+            await self._asked.wait()
+        return self._asks.popleft()
+
+    async def poll_ask(self) -> Ask | None:
+        """Give what was asked meanwhile, if anything."""
+        await asyncio.sleep(0)
+        return self._asks.popleft() if self._asks else None
+
+    async def accept_ask(self, ask: Ask) -> None:
+        """Let the 202 out; the state that tells of it is already seen in health."""
+        future = self._futures.pop(ask.number, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    async def refuse(self, reason: str) -> None:
+        """Let health tell why no handover took place."""
+        self._refusal = reason
+
+    # Time.
+
+    async def hold_lock_wait(self) -> None:
+        """Start the bounded wait for the lock that `pause` measures."""
+        self._refusal = ""
+        self._wait_until = time.monotonic() + self.worker.lock_timeout
+
+    async def pause(self) -> bool:
+        """Wait a moment; False when the wait for the lock is over."""
+        if time.monotonic() > self._wait_until:
+            return False
+        await asyncio.sleep(PAUSE_S)
+        return True
+
+    # The successor.
+
+    async def can_pass_socket(self, build: Build) -> bool:
+        """Whether the seamless handover is possible with this build, here, now."""
+        wishes = {self.worker.handover, dict(build.environment).get("INCUMBENT_HANDOVER", "")}
+        able = "seamless" in build.strategies and hasattr(socket, "send_fds")
+        return able and "rebind" not in wishes and not self._rebind_asked
+
+    async def rehearse(self, child: Child) -> Ended | Ask:
+        """Wait until the understudy is ready, gone or late, or somebody asks something."""
+        process = self.process(child)
+        deadline = time.monotonic() + self.worker.start_timeout + CHILD_GRACE_S
+        listening = asyncio.ensure_future(self._hear(process))
+        try:
+            while not listening.done():
+                if self._asks:
+                    return self._asks.popleft()
+                self._asked.clear()
+                asked = asyncio.ensure_future(self._asked.wait())
+                remaining = deadline - time.monotonic()
+                await asyncio.wait(
+                    {listening, asked},
+                    timeout=max(remaining, 0),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                asked.cancel()
+                if remaining <= 0:
+                    return Ended(None, late=True)
+        finally:
+            listening.cancel()
+        if listening.result():
+            return Ended(None, ready=True)
+        return await self._reaped(child, process)
+
+    async def _hear(self, process: Process) -> bool:
+        """Take in one message; False when the pipe has ended."""
+        process.pipe.setblocking(False)
+        try:
+            said = await asyncio.get_running_loop().sock_recv(process.pipe, 64)
+        except OSError:
+            said = b""
+        process.heard(said)
+        return bool(said)
+
+    async def _reaped(self, child: Child, process: Process) -> Ended:
+        """Give the end of a child whose pipe has ended; one that won't die is late."""
+        deadline = time.monotonic() + MARGIN_S
+        while (code := process.reap(0)) is None:
+            if time.monotonic() > deadline:
+                return Ended(None, late=True)
+            await asyncio.sleep(REAP_STEP_S)
+        return self.ended(child, code)
+
+    async def watch(self, child: Child) -> Ended:
+        """Wait until the child says `up`, or is gone, or late."""
+        process = self.process(child)
+        deadline = time.monotonic() + self.worker.start_timeout + CHILD_GRACE_S
+        while not process.up:
+            try:
+                heard = await asyncio.wait_for(
+                    self._hear(process), max(deadline - time.monotonic(), 0)
+                )
+            except TimeoutError:
+                return Ended(None, late=True)
+            if not heard:
+                return await self._reaped(child, process)
+        del self._processes[child.pid]
+        process.let_go()
+        return Ended(None, up=True)
+
+    async def drain(self) -> None:
+        """Stop accepting; finish what is in flight, under a deadline."""
+        keep = bool(self._processes)
+        cut = await self._house.host.drain(keep, self.worker.drain_timeout)
+        if cut:
+            print(f"incumbent: {cut} connections cut off at the deadline", file=sys.stderr)
+
+    async def accept_again(self) -> None:
+        """Accept connections on the port that we still hold."""
+        assert self._listener is not None
+        await self._house.host.accept(self._listener)
+
+    async def pass_baton(self, child: Child) -> bool:
+        """Give the understudy the listening socket; False when it is gone."""
+        assert self._listener is not None
+        return baton.send(self.process(child).pipe, self._listener, self._house.host.kept)
+
+    async def await_baton(self) -> Step:
+        """Wait for the socket, the end of the parent, or a stop."""
+        assert self._birth.pipe is not None
+        self.token = admin_token(self.worker.path("token"))
+        loop = asyncio.get_running_loop()
+        came = asyncio.Event()
+        loop.add_reader(self._birth.pipe, came.set)
+        asked = asyncio.ensure_future(self._asked.wait())
+        coming = asyncio.ensure_future(came.wait())
+        await asyncio.wait({asked, coming}, return_when=asyncio.FIRST_COMPLETED)
+        loop.remove_reader(self._birth.pipe)
+        asked.cancel()
+        coming.cancel()
+        if self._asks and not came.is_set():
+            return Step("stop_asked")
+        received = baton.receive(self._birth.pipe)
+        if received is None:
+            return Step("pipe_closed")
+        self._listener, self._kept = received
+        self._since = time.monotonic()
+        return Step("baton")
+
+    def tick(self) -> None:
+        """Renew what changes by the second."""
+        if self._house is not None:
+            self._house.host.tick()
+
+    def hear_signals(self) -> None:
+        """Let SIGTERM and SIGINT ask for a stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ask, SHUTDOWN)

@@ -1,0 +1,136 @@
+"""The built-in app: records hook events on SQLite, each answered only after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from incumbent.lifecycle.about import VERSION
+from incumbent.lifecycle.settings import Worker
+
+__version__ = VERSION  # what the worker reports
+
+EVENT_LIMIT_BYTES = 16_000_000
+PAGE_LIMIT = 1000
+NAME_LIMIT = 200
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+)
+"""
+
+
+class Events:
+    """The table of events, used by one thread at a time."""
+
+    def __init__(self, path: str) -> None:
+        self._database = sqlite3.connect(path, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        with self._database:
+            self._database.execute(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def add(self, identity: str, event: str, payload: str) -> bool:
+        """Commit one event; False when there was one with this id already."""
+        with self._database:
+            cursor = self._database.execute(
+                "INSERT INTO events (id, event, payload) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (identity, event, payload),
+            )
+        return cursor.rowcount == 1
+
+    def after(self, number: int, limit: int) -> list[dict[str, Any]]:
+        """Give the events that came after this number, in order."""
+        rows = self._database.execute(
+            "SELECT number, id, event, payload, at FROM events WHERE number > ? "
+            "ORDER BY number LIMIT ?",
+            (number, limit),
+        )
+        return [
+            {"number": n, "id": i, "event": e, "payload": json.loads(p), "at": at}
+            for n, i, e, p, at in rows
+        ]
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Open the database for as long as this worker is in office."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, "events") as thread:
+        path = os.path.join(Worker().data_dir, "events.db")
+        events = await loop.run_in_executor(thread, Events, path)
+        app.state.events, app.state.thread = events, thread
+        try:
+            yield
+        finally:
+            await loop.run_in_executor(thread, events.close)
+
+
+async def _post(request: Request) -> Response:
+    if int(request.headers.get("content-length") or 0) > EVENT_LIMIT_BYTES:
+        return _refusal(413, f"an event is at most {EVENT_LIMIT_BYTES} bytes")
+    try:
+        said = json.loads(await request.body())
+        identity = str(uuid.UUID(said["id"]))
+        event, payload = said["event"], said.get("payload", {})
+        if not isinstance(event, str) or not 0 < len(event) <= NAME_LIMIT:
+            raise ValueError("event is no name")
+        if not isinstance(payload, dict):
+            raise TypeError("payload is no object")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return _refusal(400, f"an event is {{id, event, payload}}: {error}")
+    state = request.app.state
+    text = json.dumps(payload)
+    new = await asyncio.get_running_loop().run_in_executor(
+        state.thread, state.events.add, identity, event, text
+    )
+    return JSONResponse({"id": identity, "new": new}, 201 if new else 200)
+
+
+async def _get(request: Request) -> Response:
+    try:
+        after = int(request.query_params.get("after", "0"))
+        limit = min(int(request.query_params.get("limit", "100")), PAGE_LIMIT)
+        if after < 0 or limit < 1 or after >= 2**63:
+            raise ValueError("out of range")
+    except ValueError as error:
+        return _refusal(400, f"after and limit are whole numbers: {error}")
+    state = request.app.state
+    found = await asyncio.get_running_loop().run_in_executor(
+        state.thread, state.events.after, after, limit
+    )
+    return JSONResponse({"events": found, "next": found[-1]["number"] if found else after})
+
+
+def _refusal(status: int, error: str) -> Response:
+    return JSONResponse({"error": error}, status)
+
+
+app = Starlette(
+    routes=[
+        Route("/api/events", _post, methods=["POST"]),
+        Route("/api/events", _get, methods=["GET"]),
+    ],
+    lifespan=_lifespan,
+)
