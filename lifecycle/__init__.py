@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .about import VERSION as __version__
+from . import about
+
+__version__ = about.VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

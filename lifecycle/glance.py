@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from json import loads
-from os import O_CLOEXEC, O_RDONLY, close, open, read, urandom
 
 from . import health as h
 from .about import FORMAT
@@ -37,7 +37,7 @@ def glance(worker: Worker, door: str) -> Health | None:
         return None
     if not at_least(seen.health.version, recorded):
         return None
-    Trace(worker.path("trace.jsonl"), "spawner", urandom(6).hex(), door).note(_CONTENT, "")
+    Trace(worker.path("trace.jsonl"), "spawner", os.urandom(6).hex(), door).note(_CONTENT, "")
     return seen.health
 
 
@@ -48,15 +48,15 @@ def probe_worker(worker: Worker) -> Seen:
 
 def _recorded(path: str) -> str | None:
     try:
-        fd = open(path, O_RDONLY | O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        said = loads(read(fd, 4_000_000))
+        said = loads(os.read(fd, 4_000_000))
     except (OSError, ValueError, RecursionError):
         return None
     finally:
-        close(fd)
+        os.close(fd)
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         return None
     version = said.get("version")

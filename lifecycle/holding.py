@@ -121,6 +121,13 @@ class Holding:
         process = self._processes[child.pid]
         return self.ended(child, process.kill(), late=True)
 
+    def abandon(self) -> None:
+        """Kill and reap every child that is not settled: whoever gives up leaves no orphan."""
+        for process in self._processes.values():
+            process.kill()
+            process.let_go()
+        self._processes.clear()
+
     def process(self, child: Child) -> Process:
         """Give the process of a child that is not settled yet."""
         return self._processes[child.pid]

@@ -32,7 +32,7 @@ from .trace import Trace
 from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
 
 PAUSE_S = 0.005
-PAUSE_LIMIT_S = 0.1
+PAUSE_LIMIT_S = 0.03
 ASK_TIMEOUT_S = 5.0
 
 T = TypeVar("T")
@@ -73,11 +73,12 @@ class PosixLauncher(Holding):
 
     async def begin(self, restart: bool) -> Run:
         """Register the own build if it is newer; note when the run began."""
+        own = self.own_build()
         guard = self.guard()
         guard.take(wait=True)
         try:
             before = self.read_record()
-            after, rejection = registered(before, self.own_build(), restart, time.time())
+            after, rejection = registered(before, own, restart, time.time())
             if after != before:
                 self.write_record(after)
         except NewerFormatError:
@@ -161,11 +162,14 @@ class PosixLauncher(Holding):
                     del self._processes[child.pid]
                     process.let_go()
                     return Ended(None, up=True, seen=seen)
-                return Ended(process.reap(0) or 0, up=True)
+                del self._processes[child.pid]
+                process.let_go()
+                return Ended(0, up=True)
             code = process.reap(0)
             if code is not None:
                 return self.ended(child, code)
             if not await self.pause():
+                del self._processes[child.pid]
                 process.let_go()
                 return Ended(0, up=True)
 
@@ -177,7 +181,7 @@ class PosixLauncher(Holding):
         if remaining <= 0:
             return False
         time.sleep(min(self._pause, remaining))
-        self._pause = min(self._pause * 1.5, PAUSE_LIMIT_S)
+        self._pause = min(self._pause * 1.3, PAUSE_LIMIT_S)
         return True
 
     async def note(self, row: Row, facts: str) -> None:

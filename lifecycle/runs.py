@@ -106,7 +106,10 @@ def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
     try:
         return run_blocking(driver.run())
     finally:
+        launcher.abandon()
         run_blocking(launcher.release())
+        if launcher.trace.trouble:
+            launcher.notices.append(launcher.trace.trouble)
         say([*launcher.worker.notices, *launcher.notices])
         launcher.worker.notices.clear()
         launcher.notices.clear()

@@ -223,9 +223,9 @@ class Spawner(Driver):
         if self.seen.kind == h.LEAVING:
             return h.LEAVING
         recorded = record.recorded if record else None
-        if self._restart and wanted and record is not None:
-            if recorded is None or newer(wanted, recorded.version):
-                return REJECTED
+        set_back = recorded is None or newer(wanted, recorded.version)
+        if self._restart and wanted and record is not None and set_back:
+            return REJECTED
         return STALE
 
     async def _launchable(self) -> str:

@@ -1,4 +1,4 @@
-"""Leads one process through office, from listening to a successor or a stop: the worker's driver."""
+"""Leads one process into office, through it, out of it: the worker's driver."""
 
 from __future__ import annotations
 
@@ -312,11 +312,11 @@ class Tenure(Driver):
         return "app_up"
 
     async def _stop_was_asked(self) -> bool:
-        ask = await self._office.poll_ask()
-        if ask is None:
-            return False
-        await self._office.accept_ask(ask)
-        return ask.what == SHUTDOWN
+        stop = False
+        while (ask := await self._office.poll_ask()) is not None:
+            await self._office.accept_ask(ask)
+            stop = stop or ask.what == SHUTDOWN
+        return stop
 
     def _the_child(self) -> Child:
         assert self._child is not None

@@ -5,4 +5,4 @@ import sys
 from .serving import main
 
 if __name__ == "__main__":
-    sys.exit(main(by_hand=False))
+    sys.exit(main(by_hand="--by-hand" in sys.argv[1:]))

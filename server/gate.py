@@ -17,7 +17,8 @@ from incumbent.lifecycle import states
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.system import RECYCLE, RESTART, SHUTDOWN
 
-RESERVED = ("/api/health", "/api/readiness", "/api/admin/", "/api/trace", "/lifecycle")
+RESERVED = frozenset({"/api/health", "/api/readiness", "/api/trace", "/lifecycle"})
+RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
 ASK_LIMIT_BYTES = 10_000
 ACCEPT_TIMEOUT_S = 4.0
 
@@ -78,7 +79,8 @@ class Gate:
                 answer = PlainTextResponse("this worker answers to loopback names only\n", 400)
                 await answer(scope, receive, send)
                 return
-        if scope["type"] == "http" and scope["path"].startswith(RESERVED):
+        path = scope["path"]
+        if path in RESERVED or path.startswith(RESERVED_BELOW):
             await self._ours(scope, receive, send)
             return
         while self._hosted is None:

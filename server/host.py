@@ -63,6 +63,11 @@ class Host:
         self.kept: list[socket.socket] = []
         self.tick()
 
+    @property
+    def accepting(self) -> bool:
+        """Whether connections are accepted now."""
+        return self._server is not None
+
     def tick(self) -> None:
         """Renew what changes by the second: the Date header."""
         date = formatdate(time.time(), usegmt=True).encode()

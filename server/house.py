@@ -20,14 +20,15 @@ class House:
         self.host = Host(self._gate)
 
     async def start_app(self) -> str:
-        """Start the app and let requests through; give "" or why it failed."""
+        """Start the app, still behind closed doors; give "" or why it failed."""
         trouble = await self._lifespan.start()
-        if trouble:
-            return trouble
         self.host.app_state.clear()
         self.host.app_state.update(self._lifespan.state)
+        return trouble
+
+    def open(self) -> None:
+        """Let requests through to the app."""
         self._gate.open(self._lifespan.app)
-        return ""
 
     async def stop_app(self, timeout: float) -> bool:
         """End the app; False when it took longer than `timeout` seconds."""

@@ -39,6 +39,7 @@ from .watchdog import Watchdog
 BACKLOG = 2048
 PAUSE_S = 0.01
 REAP_STEP_S = 0.002
+UNSEEN_S = 0.5  # a successor this quick accepts nothing before `up`: what waits survives its death
 
 
 class Office(Holding):
@@ -246,12 +247,13 @@ class Office(Holding):
     async def start_app(self) -> Step:
         """Run the app's lifespan up to its start, answering health meanwhile."""
         assert self._listener is not None
-        house = self._house
+        starting = asyncio.ensure_future(self._house.start_app())
         if self.state in COMING_UP:
-            house.host.kept += self._kept
-            self._kept = []
-            await house.host.accept(self._listener)
-        trouble = await house.start_app()
+            if self._birth.understudy:
+                await asyncio.wait({starting}, timeout=UNSEEN_S)
+            if not starting.done():
+                await self._accept()
+        trouble = await starting
         self._watchdog.call_off()
         return self._failed("app_failed", trouble) if trouble else Step("app_up")
 
@@ -294,7 +296,16 @@ class Office(Holding):
             with contextlib.suppress(OSError):
                 self._birth.pipe.send(byte)
 
+    async def _accept(self) -> None:
+        assert self._listener is not None
+        self._house.host.kept += self._kept
+        self._kept = []
+        await self._house.host.accept(self._listener)
+
     async def _opened(self) -> None:
+        self._house.open()
+        if not self._house.host.accepting:
+            await self._accept()
         self._output.settle()
         if self._birth.pipe is not None:
             self._birth.pipe.close()
@@ -410,6 +421,8 @@ class Office(Holding):
 
     async def drain(self) -> None:
         """Stop accepting; finish what is in flight, under a deadline."""
+        for number in list(self._futures):
+            await self.accept_ask(Ask("", number))  # nobody in flight may wait for what is over
         keep = bool(self._processes)
         cut = await self._house.host.drain(keep, self.worker.drain_timeout)
         if cut:
@@ -417,8 +430,8 @@ class Office(Holding):
 
     async def accept_again(self) -> None:
         """Accept connections on the port that we still hold."""
-        assert self._listener is not None
-        await self._house.host.accept(self._listener)
+        self._house.open()
+        await self._accept()
 
     async def pass_baton(self, child: Child) -> bool:
         """Give the understudy the listening socket; False when it is gone."""
@@ -428,7 +441,6 @@ class Office(Holding):
     async def await_baton(self) -> Step:
         """Wait for the socket, the end of the parent, or a stop."""
         assert self._birth.pipe is not None
-        self.token = admin_token(self.worker.path("token"))
         loop = asyncio.get_running_loop()
         came = asyncio.Event()
         loop.add_reader(self._birth.pipe, came.set)
@@ -443,6 +455,7 @@ class Office(Holding):
         received = baton.receive(self._birth.pipe)
         if received is None:
             return Step("pipe_closed")
+        self.token = admin_token(self.worker.path("token"))
         self._listener, self._kept = received
         self._since = time.monotonic()
         return Step("baton")

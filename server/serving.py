@@ -8,6 +8,7 @@ import os
 import sys
 
 from incumbent.lifecycle.errors import IncumbentError
+from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.tenure import Tenure
 
@@ -33,13 +34,15 @@ def main(by_hand: bool) -> int:
     return code
 
 
-def _registered(worker: Worker):  # type: ignore[no-untyped-def]
+def _registered(worker: Worker) -> Build:
+    """Register a worker run by hand as a launcher would."""
     from incumbent.lifecycle.launching import PosixLauncher, run_blocking
-    from incumbent.lifecycle.runs import bootstrap
+    from incumbent.lifecycle.runs import bootstrap, say
 
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", "cli")
     run_blocking(launcher.begin(restart=False))
+    say([*worker.notices, *launcher.notices])
     return launcher.own_build()
 
 

@@ -1,0 +1,47 @@
+# Two commands do all the set-up on a fresh machine (Python 3.11+, make):
+#   make demo    the main job: a worker under load, restarted three times, with its proof
+#   make test    the gate: format, lint, types, floors, diagrams, every test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py) pyproject.toml constraints.txt
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check quick prove bench drill-crossfire diagrams clean
+
+demo: $(STAMP)
+	@$(BIN)/python -m tests.demo
+
+test: check
+	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+
+quick: $(STAMP)
+	@$(BIN)/python -m pytest -q -m "not process"
+
+check: $(STAMP)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary -p incumbent.lifecycle -p incumbent.server -p incumbent.cli
+	@$(BIN)/lint-imports --no-logo >$(VENV)/floors.log || { cat $(VENV)/floors.log; exit 1; }
+	@$(BIN)/worker-service diagrams --check diagrams
+
+diagrams: $(STAMP)
+	@$(BIN)/worker-service diagrams diagrams
+
+prove: $(STAMP)
+	@$(BIN)/python -m tests.proof
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks --render docs/benchmarks.md
+
+drill-crossfire: $(STAMP)
+	@$(BIN)/python -m tests.drills.crossfire --seconds 180
+
+$(STAMP): $(SOURCES)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ".[test,mcp]"
+	@rm -rf build *.egg-info
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

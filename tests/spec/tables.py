@@ -1,0 +1,116 @@
+"""The protocol's tables, transcribed by hand from its specification.
+
+Never generated, never imported by the product: a fault written into `lifecycle/machines.py`
+meets this second hand. Each line reads: source: event -> destination, event -> destination.
+"""
+
+SPAWNER = """
+idle: worker_fits -> verified, worker_stale -> handing-off, restart_wanted -> handing-off
+idle: recycle_spent -> failed, worker_leaving -> handing-off
+idle: worker_starting -> idle, worker_silent -> idle
+idle: port_dark -> locking, launches_spent -> failed, nothing_recorded -> failed
+idle: port_foreign -> failed, build_rejected -> failed, deadline_passed -> failed
+
+locking: worker_fits -> verified, worker_leaving -> handing-off
+locking: worker_starting -> locking, worker_silent -> locking
+locking: nothing_recorded -> failed, port_foreign -> failed, build_rejected -> failed
+locking: older_worker -> idle, older_worker_again -> failed
+locking: lock_acquired -> spawning, lock_stale_stolen -> spawning
+locking: lock_held -> locking, lock_refused -> failed, deadline_passed -> failed
+
+handing-off: worker_fits -> verified, worker_leaving -> handing-off
+handing-off: worker_starting -> handing-off, worker_silent -> handing-off
+handing-off: ask_accepted -> handing-off, ask_missed -> idle
+handing-off: called_off -> idle, handover_refused -> failed
+handing-off: older_worker -> idle, older_worker_again -> failed
+handing-off: port_dark -> locking, lock_held -> handing-off
+handing-off: launches_spent -> failed, nothing_recorded -> failed
+handing-off: port_foreign -> failed, build_rejected -> failed, deadline_passed -> failed
+
+spawning: not_dark -> idle, no_record -> failed, spawned -> spawning
+spawning: child_ready -> verified, older_child_ready -> failed
+spawning: child_lost -> idle, child_stopped -> failed, child_left -> idle
+spawning: child_deadline -> spawning
+spawning: child_failed -> spawning, child_failed_last -> failed
+spawning: child_killed -> spawning, child_killed_last -> failed
+"""
+
+STOP = """
+idle: worker_found -> handing-off, worker_starting -> handing-off, worker_silent -> idle
+idle: port_dark -> locking, port_foreign -> failed, deadline_passed -> failed
+
+handing-off: ask_accepted -> handing-off, ask_missed -> idle, ask_refused -> failed
+handing-off: instance_stays -> handing-off, instance_gone -> idle, deadline_passed -> failed
+
+locking: lock_acquired -> locking/holding, lock_stale_stolen -> locking/holding
+locking: lock_held -> locking, lock_refused -> failed, not_dark -> idle
+locking: deadline_passed -> failed
+
+locking/holding: port_dark -> verified, not_dark -> idle
+"""
+
+WORKER = """
+idle: listen_ok -> idle/bound, listen_lost -> failed, lease_gone -> failed
+idle/bound: pid_written -> idle/starting, stop_asked -> idle/stopped
+idle/starting: app_up -> verified, app_failed -> failed, wrong_version -> failed
+idle/starting: own_deadline -> failed, stop_asked -> idle/stopped
+
+idle/understudy: imported -> idle/ready, app_failed -> failed, wrong_version -> failed
+idle/understudy: own_deadline -> failed, pipe_closed -> idle/stopped
+idle/ready: baton -> idle/adopted, pipe_closed -> idle/stopped, stop_asked -> idle/stopped
+idle/adopted: pid_written -> idle/starting
+
+verified: handover_asked -> locking, stop_asked -> idle/stopping
+locking: handover_asked -> locking, stop_asked -> idle/stopping, is_current -> verified
+locking: lock_acquired -> handing-off, lock_stale_stolen -> handing-off
+locking: lock_held -> locking, lock_refused -> verified, lock_wait_over -> verified
+
+handing-off: record_unusable -> verified
+handing-off: rebind_chosen -> handing-off/draining, understudy_spawned -> handing-off/rehearsing
+
+handing-off/rehearsing: handover_asked -> handing-off/rehearsing, stop_asked -> idle/stopping
+handing-off/rehearsing: understudy_failed -> verified, understudy_gone -> verified
+handing-off/rehearsing: understudy_ready -> handing-off/draining
+
+handing-off/draining: drained -> handing-off/drained
+handing-off/drained: app_down -> handing-off/app-down
+handing-off/app-down: pid_removed -> handing-off/offering
+handing-off/offering: closed -> spawning, baton_passed -> handing-off/shepherding
+handing-off/offering: understudy_gone -> handing-off/resuming
+
+spawning: stop_asked -> idle/stopped, no_record -> failed, spawned -> handing-off/tending
+handing-off/tending: child_ready -> verified/handed-over, child_left -> verified/handed-over
+handing-off/tending: child_lost -> idle/stopped, child_stopped -> idle/stopped
+handing-off/tending: child_deadline -> handing-off/tending
+handing-off/tending: child_failed -> spawning, child_failed_last -> failed
+handing-off/tending: child_killed -> spawning, child_killed_last -> failed
+
+handing-off/shepherding: child_ready -> verified/handed-over, child_left -> verified/handed-over
+handing-off/shepherding: child_stopped -> idle/stopped
+handing-off/shepherding: child_deadline -> handing-off/shepherding
+handing-off/shepherding: child_failed -> handing-off/resuming
+handing-off/shepherding: child_killed -> handing-off/resuming
+
+handing-off/resuming: stop_asked -> idle/stopped
+handing-off/resuming: pid_written -> handing-off/resuming-listed
+handing-off/resuming-listed: app_up -> verified, app_failed -> failed
+
+idle/stopping: drained -> idle/stopping-drained
+idle/stopping-drained: app_down -> idle/stopping-app-down
+idle/stopping-app-down: pid_removed -> idle/stopping-unlisted
+idle/stopping-unlisted: closed -> idle/stopped
+"""
+
+
+def rows(text: str) -> set[tuple[str, str, str]]:
+    """Give (event, source, dest) of every row; a row written twice is an error."""
+    found: list[tuple[str, str, str]] = []
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        source, _, leads = line.partition(":")
+        for lead in leads.split(","):
+            event, _, dest = lead.partition("->")
+            found.append((event.strip(), source.strip(), dest.strip()))
+    assert len(found) == len(set(found)), "a row is written twice"
+    return set(found)
