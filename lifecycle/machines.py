@@ -6,11 +6,39 @@ refused and moves nothing. There are no guards, so where one fact may lead to tw
 two names: `older_worker` while an ask is left, `older_worker_again` when none is.
 """
 
-from collections import namedtuple
-
 from . import states as s
 
-Row = namedtuple("Row", "event source dest")
+
+class Row(tuple[str, str, str]):
+    """One way from a state to a state.
+
+    Not a `namedtuple`, whose module a hook would pay for.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, event: str, source: str, dest: str) -> "Row":
+        """Give the row, in the order in which tables are read."""
+        return tuple.__new__(cls, (event, source, dest))
+
+    @property
+    def event(self) -> str:
+        """What happened."""
+        return self[0]
+
+    @property
+    def source(self) -> str:
+        """Where the run stood."""
+        return self[1]
+
+    @property
+    def dest(self) -> str:
+        """Where it stands now."""
+        return self[2]
+
+    def __repr__(self) -> str:
+        return f"{self.event}: {self.source} -> {self.dest}"
+
 
 SPAWNER = (
     # What a probe saw.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from json import loads
-
 from .health import DARK, FOREIGN, SILENT, Health, Seen, seen_of
+from .quickjson import loads
 from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
 
 PROBE_TIMEOUT_S = 1.0  # a healthy worker answers in 1 ms; `status` has 3 s for three looks

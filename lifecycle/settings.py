@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from json import loads
 
 from .about import VERSION
-from .errors import SettingsError
+from .quickjson import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
+
+    from .errors import SettingsError
 
 BUILT_IN_APP = "incumbent.server.recorder:app"
 DEFAULT_NAME = "incumbent"
@@ -90,9 +91,12 @@ class Worker:
                 return _checked(variable, env[variable], check)
             if key in file:
                 try:
-                    return _checked(key, file[key], check)
-                except SettingsError as error:
-                    self.notices.append(f"settings.json: {error}; going on without it")
+                    return check(file[key])
+                except (ValueError, TypeError) as error:
+                    self.notices.append(
+                        f"settings.json: {key} is {file[key]!r}, expected {error}; "
+                        "going on without it"
+                    )
             return default
 
         self.host: str = pick("host", host, "127.0.0.1", _literal)
@@ -108,9 +112,7 @@ class Worker:
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         if self.start_timeout + MARGIN_S >= LEASE_S:
-            raise SettingsError(
-                "start_timeout", self.start_timeout, f"less than {LEASE_S - MARGIN_S:g} s"
-            )
+            raise _error("start_timeout", self.start_timeout, f"less than {LEASE_S - MARGIN_S:g} s")
 
     @property
     def run_budget(self) -> float:
@@ -154,16 +156,22 @@ def default_port(name: str) -> int:
     return PORT_BASE + crc32(f"{os.getuid()}:{name}".encode()) % PORT_SPAN
 
 
+def _error(setting: str, value: object, expected: str) -> SettingsError:
+    from .errors import SettingsError  # not on the way of a hook whose settings are fine
+
+    return SettingsError(setting, value, expected)
+
+
 def _checked(key: str, value: object, check: Callable[[Any], Any]) -> Any:
     try:
         return check(value)
     except (ValueError, TypeError) as error:
-        raise SettingsError(key, value, str(error)) from error
+        raise _error(key, value, str(error)) from error
 
 
 def _name(value: str) -> str:
     if not value or not all(c.isalnum() or c in "._-" for c in value) or value.startswith("."):
-        raise SettingsError("name", value, "letters, digits, '.', '_' or '-'")
+        raise _error("name", value, "letters, digits, '.', '_' or '-'")
     return value
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import time
 from fcntl import LOCK_EX, LOCK_NB, flock
-from json import dumps
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .machines import Row
+from .quickjson import dumps_flat
 
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
 
@@ -29,32 +26,33 @@ class Trace:
         self._last: tuple[str, str, str] | None = None
         self.trouble = ""
 
-    def note(self, row: Row, facts: str) -> None:
+    def note(self, row: tuple[str, str, str], facts: str) -> None:
         """Append one transition with the milliseconds spent in the state it left."""
+        event, source, dest = row
         now = time.monotonic()
         spent = now - self._entered
-        if row.source != row.dest:
+        if source != dest:
             self._entered = now
-        elif tuple(row) == self._last:
+        elif (event, source, dest) == self._last:
             return
-        self._last = (row.event, row.source, row.dest)
+        self._last = (event, source, dest)
         wall = time.time()
-        said = {
+        said: dict[str, str | int | float] = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall)) + f"{wall % 1:.6f}Z"[1:],
             "mono": round(now, 6),
             "machine": self._machine,
             "run": self._run,
             "pid": os.getpid(),
             "door": self._door,
-            "from": row.source,
-            "event": row.event,
-            "to": row.dest,
+            "from": source,
+            "event": event,
+            "to": dest,
             "ms": round(spent * 1000, 3),
         }
         if facts:
             said["why"] = facts
         try:
-            append(self._path, dumps(said).encode() + b"\n")
+            append(self._path, dumps_flat(said).encode() + b"\n")
         except OSError as error:
             self.trouble = f"can't write {self._path}: {error.strerror}"
 
