@@ -16,11 +16,13 @@ PIPE_VARIABLE = "INCUMBENT_PIPE"
 LEASE_VARIABLE = "INCUMBENT_LEASE"
 EXPECT_VARIABLE = "INCUMBENT_EXPECT"
 ROLE_VARIABLE = "INCUMBENT_ROLE"
+DOOR_VARIABLE = "INCUMBENT_DOOR"
 EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
 SPAWN_VARIABLES = (
     PIPE_VARIABLE,
     LEASE_VARIABLE,
     EXPECT_VARIABLE,
+    DOOR_VARIABLE,
     ROLE_VARIABLE,
     EARLY_VARIABLE,
 )
@@ -100,7 +102,7 @@ class Process:
         return lines[-1].strip()[:WORDS_LIMIT] if lines else ""
 
 
-def spawn(worker: Worker, build: Build, lease: str, understudy: bool) -> Process:
+def spawn(worker: Worker, build: Build, lease: str, door: str, understudy: bool) -> Process:
     """Create the worker process that `build` names, detached from this one.
 
     It gets its own session, the data dir as its cwd, a log file as its output, and no descriptor
@@ -122,6 +124,7 @@ def spawn(worker: Worker, build: Build, lease: str, understudy: bool) -> Process
         EXPECT_VARIABLE: build.version,
         ROLE_VARIABLE: "understudy" if understudy else "cold",
         EARLY_VARIABLE: early,
+        DOOR_VARIABLE: door,
     }
     try:
         os.makedirs(worker.path("logs"), mode=0o700, exist_ok=True)
@@ -141,6 +144,14 @@ def spawn(worker: Worker, build: Build, lease: str, understudy: bool) -> Process
     finally:
         theirs.close()
     return Process(popen, ours, early, "")
+
+
+def can_be_spawned(build: Build) -> bool:
+    """Whether the build's interpreter and its import path are still there."""
+    path = dict(build.environment).get("PYTHONPATH", "").split(os.pathsep)
+    return os.access(build.python, os.X_OK) and all(
+        os.path.isdir(entry) for entry in path if f"{os.sep}releases{os.sep}" in entry
+    )
 
 
 _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LANG", "TZ", "VIRTUAL_ENV")

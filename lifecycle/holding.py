@@ -35,8 +35,9 @@ CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
 class Holding:
     """What a launcher and a predecessor have in common: lock, record, children."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, door: str) -> None:
         self.worker = worker
+        self._door = door
         self.notices: list[str] = []
         self._lock: SpawnLock | None = None
         self._heartbeat: threading.Event | None = None
@@ -112,7 +113,7 @@ class Holding:
 
     async def spawn(self, build: Build, understudy: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
-        process = spawn(self.worker, build, self.lease, understudy)
+        process = spawn(self.worker, build, self.lease, self._door, understudy)
         self._processes[process.pid] = process
         return Child(process.pid, build)
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from . import health as h
-from .children import Process
+from .children import Process, can_be_spawned
 from .errors import FilesError
 from .health import Seen
 from .holding import CHILD_GRACE_S, Holding
 from .machines import Row
 from .probe import PROBE_TIMEOUT_S, probe
-from .record import NewerFormatError, registered
+from .record import NewerFormatError, registered, without_gone
 from .secret import admin_token
 from .settings import MARGIN_S, Worker
 from .system import (
@@ -63,7 +63,7 @@ class PosixLauncher(Holding):
         began: float | None = None,
         watching: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(worker)
+        super().__init__(worker, door)
         self._began = time.monotonic() if began is None else began
         self._deadline = time.monotonic() + worker.timeout
         self._pause = PAUSE_S
@@ -78,7 +78,8 @@ class PosixLauncher(Holding):
         guard.take(wait=True)
         try:
             before = self.read_record()
-            after, rejection = registered(before, own, restart, time.time())
+            standing, gone = without_gone(before, can_be_spawned)
+            after, rejection = registered(standing, own, restart, time.time())
             if after != before:
                 self.write_record(after)
         except NewerFormatError:
@@ -89,6 +90,8 @@ class PosixLauncher(Holding):
             return Run(self._began, "")
         finally:
             guard.give_back()
+        for version in gone:
+            self.notices.append(f"the recorded version {version} is gone from this machine")
         if rejection is not None:
             self.notices.append(_rejected_sentence(rejection.version, rejection.reason))
         recorded = after.recorded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .about import FORMAT
@@ -55,6 +56,20 @@ class Record(NamedTuple):
 
 class NewerFormatError(Exception):
     """The record was written by a newer incumbent, in a format this one can't read."""
+
+
+def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Record, list[str]]:
+    """Give the record without the builds that can't be spawned any more, and which those were."""
+    gone = [
+        build for build in (record.recorded, record.good) if build is not None and not exists(build)
+    ]
+    kept = record._replace(
+        recorded=None if record.recorded in gone else record.recorded,
+        good=None if record.good in gone else record.good,
+    )
+    if kept.recorded is None and kept.good is not None:
+        kept = kept._replace(recorded=kept.good)
+    return kept, sorted({build.version for build in gone})
 
 
 def registered(

@@ -23,15 +23,9 @@ class Birth:
         self.lease = passed[children.LEASE_VARIABLE]
         self.expected = passed[children.EXPECT_VARIABLE]
         self.early = passed[children.EARLY_VARIABLE]
+        self.door = passed[children.DOOR_VARIABLE] or "cli"
         self.understudy = passed[children.ROLE_VARIABLE] == "understudy"
         self.pipe: socket.socket | None = None
         if passed[children.PIPE_VARIABLE]:
             self.pipe = socket.socket(fileno=int(passed[children.PIPE_VARIABLE]))
             self.pipe.set_inheritable(False)
-
-    @property
-    def door(self) -> str:
-        """Through which door this worker came, for the trace."""
-        if self.by_hand:
-            return "cli"
-        return "handover" if self.understudy else "api"

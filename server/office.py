@@ -46,7 +46,7 @@ class Office(Holding):
     """The worker's verbs on real sockets, files and processes."""
 
     def __init__(self, worker: Worker, birth: Birth, output: Output) -> None:
-        super().__init__(worker)
+        super().__init__(worker, "handover")
         self._birth, self._output = birth, output
         self.instance = os.urandom(12).hex()
         self.state = ""
@@ -192,7 +192,7 @@ class Office(Holding):
         said = {
             "pid": os.getpid(),
             "start": self_token(),
-            "version": self.worker.version,
+            "version": self._version,
             "port": self.worker.port,
         }
         try:
