@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from hashlib import sha256
+from binascii import crc32
 from importlib.machinery import PathFinder
 
 FILES_LIMIT = 5000
@@ -12,7 +12,7 @@ FILES_LIMIT = 5000
 def fingerprint(app: str, python: str) -> str:
     """Give a short text that changes with the app's top module: names, sizes and mtimes."""
     top = app.partition(":")[0].partition(".")[0]
-    digest = sha256(f"{app}\0{python}\0".encode())
+    told_of = [f"{app}\0{python}"]
     spec = PathFinder.find_spec(top)
     if spec is not None:
         roots = list(spec.submodule_search_locations or ())
@@ -21,8 +21,8 @@ def fingerprint(app: str, python: str) -> str:
                 told = os.stat(path)
             except OSError:
                 continue
-            digest.update(f"{path}\0{told.st_size}\0{told.st_mtime_ns}\0".encode())
-    return digest.hexdigest()[:16]
+            told_of.append(f"{path}\0{told.st_size}\0{told.st_mtime_ns}")
+    return f"{len(told_of)}-{crc32(chr(0).join(told_of).encode()):08x}"
 
 
 def _sources(roots: list[str]) -> list[str]:

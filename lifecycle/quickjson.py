@@ -57,7 +57,7 @@ def loads(content: bytes) -> object:
 def dumps_flat(values: "Mapping[str, str | int | float]") -> str:
     """Give one JSON object of texts and finite numbers."""
     parts = [
-        f"{_quoted(name)}: {_quoted(value) if isinstance(value, str) else value!r}"
+        f"{_quoted(name)}: {_quoted(value) if isinstance(value, str) else repr(value)}"
         for name, value in values.items()
     ]
     return "{" + ", ".join(parts) + "}"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-import secrets
 
 from . import files
 from .errors import FilesError
 
-_WHOLE = re.compile(r"[0-9a-f]{64}")
+SECRET_BYTES = 32
 
 
 def admin_token(path: str) -> str:
@@ -24,15 +22,15 @@ def admin_token(path: str) -> str:
             _create(path)
             continue
         text = content.decode("ascii", errors="replace").strip()
-        if _WHOLE.fullmatch(text):
+        if len(text) == 2 * SECRET_BYTES and set(text) <= set("0123456789abcdef"):
             return text
         files.set_aside(path)
     raise FilesError(path, "it changes while it is read")
 
 
 def _create(path: str) -> None:
-    temporary = f"{path}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    files.replace(temporary, secrets.token_hex(32).encode() + b"\n")
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    files.replace(temporary, os.urandom(SECRET_BYTES).hex().encode() + b"\n")
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import json
 import os
 import signal
@@ -307,6 +308,8 @@ class Office(Holding):
         if not self._house.host.accepting:
             await self._accept()
         self._output.settle()
+        gc.enable()
+        gc.freeze()  # what is imported stays: later collections need not look at it again
         if self._birth.pipe is not None:
             self._birth.pipe.close()
             self._birth.pipe = None
