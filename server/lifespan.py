@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
+
+CANCEL_S = 1.0  # for an app's end that took too long to notice that it is cancelled
 
 
 class Lifespan:
@@ -14,6 +17,7 @@ class Lifespan:
 
     def __init__(self, app: Any) -> None:
         self._message = ""
+        self._task: asyncio.Task[Any] | None = None
         self._config = uvicorn.Config(
             app, lifespan="auto", log_config=None, proxy_headers=False, ws="none"
         )
@@ -36,14 +40,20 @@ class Lifespan:
         return f"the app's start failed: {lines[-1].strip() if lines else 'no reason given'}"
 
     async def end(self, timeout: float) -> bool:
-        """Run to the app's end; False when it took longer than `timeout` seconds."""
+        """Run to the app's end; False when that took over `timeout` seconds: it is cancelled."""
         try:
             await asyncio.wait_for(self._on.shutdown(), timeout)
         except TimeoutError:
+            if self._task is not None:
+                self._task.cancel()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.wait({self._task}), CANCEL_S)
             return False
         return True
 
     async def _listening_in(self, scope: Any, receive: Any, send: Any) -> None:
+        self._task = asyncio.current_task()
+
         async def told(message: Any) -> None:
             if message["type"] == "lifespan.startup.failed":
                 self._message = message.get("message", "")
