@@ -1,0 +1,43 @@
+"""Writes machines, traces as Mermaid text."""
+
+from __future__ import annotations
+
+from incumbent.lifecycle.machines import MACHINES
+from incumbent.lifecycle.states import SIX, major
+
+
+def machine(name: str) -> str:
+    """Give the state diagram of one machine, its finer states inside the six."""
+    rows, initials, finals = MACHINES[name]
+    every_state = sorted({row.source for row in rows} | {row.dest for row in rows})
+    lines = ["stateDiagram-v2", "    direction LR"]
+    for six in SIX:
+        inner = [state for state in every_state if major(state) == six]
+        if inner == [six]:
+            lines.append(f"    {_id(six)} : {six}")
+        elif inner:
+            lines.append(f'    state "{six}" as group_{_id(six)} {{')
+            lines += [f"        {_id(state)} : {state}" for state in inner]
+            lines.append("    }")
+    lines += [f"    [*] --> {_id(state)}" for state in initials]
+    lines += [f"    {_id(row.source)} --> {_id(row.dest)} : {row.event}" for row in rows]
+    lines += [f"    {_id(state)} --> [*]" for state in sorted(finals)]
+    return "\n".join(lines) + "\n"
+
+
+def sequence(trace: list[dict[str, object]]) -> str:
+    """Give the sequence diagram of a trace: one lifeline a run, in order of appearance."""
+    runs: dict[object, str] = {}
+    for line in trace:
+        runs.setdefault(line["run"], f"{line['machine']} {line['pid']}")
+    names = {run: f"p{number}" for number, run in enumerate(runs)}
+    lines = ["sequenceDiagram"]
+    lines += [f"    participant {names[run]} as {title}" for run, title in runs.items()]
+    for line in trace:
+        here = names[line["run"]]
+        lines.append(f"    {here}->>{here}: {line['event']} ({line['to']}), {line['ms']} ms")
+    return "\n".join(lines) + "\n"
+
+
+def _id(state: str) -> str:
+    return state.replace("/", "__").replace("-", "_")

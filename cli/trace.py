@@ -1,0 +1,61 @@
+"""Shows the journal of transitions, or checks it against the tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from incumbent.lifecycle.conformance import check
+from incumbent.lifecycle.settings import Worker
+
+from .journal import Follower, header, parsed, readable, whole_journal
+from .output import as_json, tell
+
+FOLLOW_STEP_S = 0.1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add which lines, and what to do with them."""
+    parser.add_argument("--follow", action="store_true", help="go on as the journal grows")
+    parser.add_argument("--run", metavar="ID", help="only this run")
+    parser.add_argument("--check", action="store_true", help="against the tables")
+
+
+def run(worker: Worker, options: argparse.Namespace) -> int:
+    """Print the journal, or the faults in it."""
+    path = worker.path("trace.jsonl")
+    if options.check:
+        return _check(path, options.json)
+    follower = Follower(path)
+    lines = [line for line in parsed(whole_journal(path)) if _wanted(line, options.run)]
+    if options.json:
+        as_json({"ok": True, "trace": lines})
+        return 0
+    print(header())
+    for line in lines:
+        print(readable(line))
+    while options.follow:
+        for line in follower.new_lines():
+            if _wanted(line, options.run):
+                print(readable(line), flush=True)
+        time.sleep(FOLLOW_STEP_S)
+    return 0
+
+
+def _wanted(line: dict[str, object], run_id: str | None) -> bool:
+    return run_id is None or line.get("run") == run_id
+
+
+def _check(path: str, wants_json: bool) -> int:
+    report = check(whole_journal(path), cut=os.path.exists(f"{path}.1"))
+    if wants_json:
+        as_json({"ok": not report.faults, "faults": report.faults, "lines": report.lines})
+    for fault in report.faults:
+        tell(fault)
+    if not report.faults and not wants_json:
+        print(
+            f"{report.lines} transitions of {report.runs} runs are legal; "
+            f"{report.offices} workers held office, one at a time"
+        )
+    return 1 if report.faults else 0
