@@ -1,4 +1,4 @@
-"""Draws a machine as SVG: a box for each state, in it its events, an arrow from each event."""
+"""Draws a machine as SVG: a box for each state, in it where each event leads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from incumbent.lifecycle.machines import MACHINES, Row
 from incumbent.lifecycle.states import major
 
-WIDTH, HEAD, LINE, GAP_X, GAP_Y, EDGE = 236, 28, 19, 90, 26, 30
+WIDTH, HEAD, LINE, GAP_X, GAP_Y, EDGE = 330, 28, 19, 90, 26, 30
 COLOURS = {
     "idle": "#5b6b7f",
     "locking": "#8a5a00",
@@ -46,7 +46,7 @@ def machine(name: str) -> str:
         if row.source != row.dest
     ]
     parts += [_drawn(box, box.state in initials, box.state in finals) for box in boxes.values()]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return "\n".join([part for part in parts if part] + ["</svg>"]) + "\n"
 
 
 def _placed(rows: tuple[Row, ...], initials: tuple[str, ...]) -> list[_Box]:
@@ -82,27 +82,24 @@ def _drawn(box: _Box, initial: bool, final: bool) -> str:
         f"{escape(box.state)}{mark}</text>",
     ]
     for number, row in enumerate(box.rows):
-        again = " \u21ba" if row.source == row.dest else ""
+        leads = " \u21ba" if row.source == row.dest else f" \u2192 {row.dest}"
+        y = box.y + HEAD + 12 + number * LINE
         parts.append(
-            f'<text x="{box.x + 10}" y="{box.y + HEAD + 12 + number * LINE}" fill="#222">'
-            f"{escape(row.event)}{again}</text>"
+            f'<text x="{box.x + 10}" y="{y}" fill="#222">{escape(row.event)}'
+            f'<tspan fill="{COLOURS[major(row.dest)]}">{escape(leads)}</tspan></text>'
         )
     return "\n".join(parts)
 
 
 def _arrow(box: _Box, number: int, row: Row, boxes: dict[str, _Box]) -> str:
+    """Draw what leads to the next column; what leads back or far is said in words only."""
     target = boxes[row.dest]
-    y1 = box.y + HEAD + 8 + number * LINE
-    y2 = target.y + 12
-    if target.x > box.x:
-        x1, x2 = box.x + WIDTH, target.x
-        bend = max(40, (x2 - x1) // 2)
-        path = f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
-    else:
-        x1, x2 = box.x + WIDTH, target.x + WIDTH
-        bend = 46 + 3 * number
-        path = f"M{x1} {y1}C{x1 + bend} {y1} {x2 + bend} {y2} {x2} {y2}"
+    if target.x - box.x != WIDTH + GAP_X:
+        return ""
+    y1, y2 = box.y + HEAD + 8 + number * LINE, target.y + 12
+    x1, x2 = box.x + WIDTH, target.x
+    bend = (x2 - x1) // 2
     return (
-        f'<path d="{path}" fill="none" stroke="{target.colour}" stroke-opacity="0.55" '
-        f'marker-end="url(#tip)"><title>{escape(str(row))}</title></path>'
+        f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}" fill="none" '
+        f'stroke="{target.colour}" stroke-width="1.5" marker-end="url(#tip)"/>'
     )
