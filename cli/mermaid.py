@@ -33,10 +33,30 @@ def sequence(trace: list[dict[str, object]]) -> str:
     names = {run: f"p{number}" for number, run in enumerate(runs)}
     lines = ["sequenceDiagram"]
     lines += [f"    participant {names[run]} as {title}" for run, title in runs.items()]
+    workers = [names[run] for run, title in runs.items() if title.startswith("worker")]
+    launchers = [names[run] for run, title in runs.items() if not title.startswith("worker")]
     for line in trace:
         here = names[line["run"]]
+        message = _message(str(line["event"]), here, workers, launchers)
+        if message:
+            lines.append(f"    {message}")
         lines.append(f"    {here}->>{here}: {line['event']} ({line['to']}), {line['ms']} ms")
     return "\n".join(lines) + "\n"
+
+
+def _message(event: str, here: str, workers: list[str], launchers: list[str]) -> str:
+    """Give what one process tells another just before this event, if it does."""
+    if event in ("handover_asked", "stop_asked") and launchers:
+        return f"{launchers[0]}->>{here}: ask"
+    if here not in workers or workers.index(here) == 0:
+        return ""
+    before = workers[workers.index(here) - 1]
+    told = {
+        "imported": f"{here}->>{before}: ready",
+        "baton": f"{before}->>{here}: the listening socket",
+        "app_up": f"{here}->>{before}: up",
+    }
+    return told.get(event, "")
 
 
 def _id(state: str) -> str:
