@@ -4,20 +4,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from typing import Protocol
+    from typing import Any
 
     from incumbent.lifecycle.settings import Worker
-
-    class Command(Protocol):
-        """What every module behind a command offers; `Reply` is what it has to say."""
-
-        def configure(self, parser: object) -> None:
-            """Add the command's own arguments."""
-
-        def run(self, worker: Worker, options: Namespace) -> int:
-            """Do it and give the exit code."""
-
 
 COMMANDS = {
     "start": "start",
@@ -25,12 +14,8 @@ COMMANDS = {
     "restart": "restart",
     "status": "status",
     "run": "run",
-    "hook": "hook",
-    "mcp": "mcp",
     "trace": "trace",
     "diagrams": "diagrams",
-    "build-and-sync": "build",
-    "doctor": "doctor",
 }
 USAGE = "usage: worker-service [--data-dir D] [--port P] [--json] COMMAND\n"
 EXIT_USAGE = 2
@@ -41,10 +26,6 @@ def main(argv: "list[str] | None" = None) -> int:
     """Run one command and give its exit code: the only place that decides one for an error."""
     words = sys.argv[1:] if argv is None else argv
     given, rest = split(words)
-    if rest and rest[0] == "hook" and "trouble" not in given:
-        from .hook import quick
-
-        return quick(given, rest[1:])
     from .failures import guarded
 
     return guarded(given, rest)
@@ -74,11 +55,8 @@ def worker_of(given: "dict[str, str]") -> "Worker":
     """Give the worker that the options of every command name; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker
 
-    port = given.get("port")
-    return Worker(
-        data_dir=given.get("data_dir"),
-        port=None if port is None else port,  # type: ignore[arg-type]  # checked there
-    )
+    port: Any = given.get("port")  # text is checked as settings from elsewhere are
+    return Worker(data_dir=given.get("data_dir"), port=port)
 
 
 if __name__ == "__main__":

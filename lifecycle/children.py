@@ -99,7 +99,7 @@ class Process:
             return ""
         files.unlink(self._early)
         lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip()[:WORDS_LIMIT] if lines else ""
+        return lines[-1].strip().removeprefix("incumbent: ")[:WORDS_LIMIT] if lines else ""
 
 
 def spawn(worker: Worker, build: Build, lease: str, door: str, understudy: bool) -> Process:

@@ -1,0 +1,66 @@
+"""Puts every test into a sandbox of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import isolation
+from .isolation import Sandbox, Tripwire
+from .world import World
+
+DATA_DIRS = isolation.real_data_dirs()
+TRIPWIRE = Tripwire(isolation.real_homes(), DATA_DIRS, isolation.code_places())
+sys.addaudithook(TRIPWIRE.hook)
+
+
+def real_files() -> dict[str, int]:
+    """Give what tells whether this user's real data dirs were used."""
+    with TRIPWIRE.disarmed():
+        return isolation.snapshot(DATA_DIRS)
+
+
+@pytest.fixture(autouse=True)
+def sandbox(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sandbox]:
+    """Give the test's own home, data dir, port; fail the test that leaves them or litters them."""
+    root = tmp_path_factory.mktemp("sandbox")
+    port, give_back = isolation.reserved_port()
+    places = Sandbox(root, root / "home", root / "data", port)
+    for folder in (places.home, root / "tmp"):
+        folder.mkdir()
+    for name in filter(isolation.is_foreign_to_a_test, list(os.environ)):
+        monkeypatch.delenv(name)
+    for name, value in places.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", str(root / "tmp"))
+    before, real = isolation.children(), real_files()
+    TRIPWIRE.tripped.clear()
+    yield places
+    wrongs = isolation.leavings(places, before) + TRIPWIRE.tripped
+    if real_files() != real:
+        wrongs.append("the real data dir has changed")
+    give_back()
+    if wrongs:
+        pytest.fail("; ".join(wrongs), pytrace=False)
+
+
+@pytest.fixture
+def world(sandbox: Sandbox) -> Iterator[World]:
+    """Give a place for real workers; the one in office is stopped after the test."""
+    place = World(sandbox)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def data_dir(sandbox: Sandbox) -> Path:
+    """Give the test's own data dir, made already."""
+    sandbox.data_dir.mkdir(mode=0o700)
+    return sandbox.data_dir
