@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check quick prove bench drill-crossfire diagrams clean
+.PHONY: demo test check quick diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -27,15 +27,6 @@ check: $(STAMP)
 
 diagrams: $(STAMP)
 	@$(BIN)/worker-service diagrams diagrams
-
-prove: $(STAMP)
-	@$(BIN)/python -m tests.proof
-
-bench: $(STAMP)
-	@$(BIN)/python -m tests.benchmarks --render docs/benchmarks.md
-
-drill-crossfire: $(STAMP)
-	@$(BIN)/python -m tests.drills.crossfire --seconds 180
 
 $(STAMP): $(SOURCES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

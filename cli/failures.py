@@ -1,4 +1,4 @@
-"""Runs a command by name, with every error told in one sentence."""
+"""Runs a command by name; the one place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import NoReturn
 
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError, SettingsError, StopError
 
-from .main import COMMANDS, EXIT_INTERRUPTED, EXIT_USAGE, USAGE, worker_of
+from .arguments import COMMANDS, USAGE, worker_of
 from .output import as_json, tell
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 class _UsageError(Exception):

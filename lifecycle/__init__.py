@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from . import about
+
+if sys.platform == "win32":
+    raise ImportError("incumbent needs POSIX sockets and file locks: use Linux, macOS or WSL")
 
 __version__ = about.VERSION
 

@@ -133,7 +133,8 @@ def needed(record: Record, wanted: str, restart: bool) -> str:
     need = wanted
     if record.recorded is not None:
         need = lower(need, record.recorded.version)
-    if record.good is not None and any(r.version == wanted for r in record.rejected):
+    set_back = record.recorded is None or record.recorded.version != wanted
+    if set_back and record.good is not None and any(r.version == wanted for r in record.rejected):
         need = lower(need, record.good.version)
     return need
 

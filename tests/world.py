@@ -67,7 +67,10 @@ FLAWS = {
     "exits at import": ("sys.exit('I will not serve')", ""),
     "dies at import": ("os.write(2, b'gone without a word\\n'); os._exit(3)", ""),
     "hangs at import": ("print('I sit and wait', file=sys.stderr, flush=True); time.sleep(99)", ""),
-    "fails at start": ("", "raise RuntimeError('no such table')"),
+    "fails at start": (
+        "",
+        "await send({'type': 'lifespan.startup.failed', 'message': 'no such table'}); return",
+    ),
     "never ready": ("", "print('waiting for Godot', flush=True); await asyncio.sleep(99)"),
     "slow to start": ("", "await asyncio.sleep(0.7)"),
     "slow to import": ("time.sleep(0.7)", ""),

@@ -1,0 +1,220 @@
+"""The launch record says what should run, what ran well, what was rejected."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incumbent.lifecycle.about import FORMAT
+from incumbent.lifecycle.record import (
+    KEEP_REJECTIONS,
+    LATE_REJECTION_S,
+    Build,
+    NewerFormatError,
+    Record,
+    decoded,
+    encoded,
+    marked_good,
+    needed,
+    registered,
+    rejected,
+    rejection_of,
+    without_gone,
+)
+
+NOW = 1_000_000.0
+EMPTY = Record("incumbent")
+TEXT = st.text(max_size=8)
+BUILDS = st.builds(
+    Build,
+    version=st.sampled_from(["1.0.0", "1.5", "2.0.0"]),
+    app=TEXT,
+    python=TEXT,
+    environment=st.dictionaries(TEXT, TEXT, max_size=3).map(lambda d: tuple(d.items())),
+    fingerprint=TEXT,
+    strategies=st.sampled_from([("rebind",), ("seamless", "rebind")]),
+    registered_at=TEXT,
+    registered_by=TEXT,
+)
+
+
+def build(version: str, fingerprint: str = "f") -> Build:
+    return Build(version, "hosted:app", "/usr/bin/python3", fingerprint=fingerprint)
+
+
+OLD, NEW = build("1.0.0"), build("2.0.0")
+SERVING_OLD = Record("incumbent", OLD, OLD)
+TRYING_NEW = Record("incumbent", NEW, OLD)
+
+
+@given(st.none() | BUILDS, st.none() | BUILDS, st.none() | BUILDS, st.booleans(), TEXT)
+def test_a_record_survives_its_file(recorded, good, failed, late, pinned):
+    record = Record("incumbent", recorded, good, pinned=pinned)
+    if failed is not None:
+        record = rejected(record, failed, "exited 1", late, NOW)
+    assert decoded(encoded(record), "incumbent") == record
+
+
+@given(
+    st.binary() | st.recursive(TEXT | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
+)
+def test_any_other_bytes_are_no_record(content):
+    with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter to a launch
+        decoded(content, "incumbent")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", None),
+        ("format", "1"),
+        ("name", "another"),
+        ("app", 1),
+        ("environment", {"A": 1}),
+        ("environment", []),
+        ("strategies", "seamless"),
+        ("rejected", {}),
+        ("rejected", [{"version": "1.0.0"}]),
+        ("good", {"version": "1.0.0"}),
+        ("good", "1.0.0"),
+        ("pinned", 2),
+    ],
+)
+def test_a_record_with_one_wrong_field_is_no_record(key, value):
+    said = json.loads(encoded(SERVING_OLD)) | {key: value}
+    with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter to a launch
+        decoded(json.dumps(said).encode(), "incumbent")
+
+
+def test_a_newer_format_is_told_apart_from_a_corrupt_record():
+    said = json.loads(encoded(SERVING_OLD)) | {"format": FORMAT + 1}
+    with pytest.raises(NewerFormatError):
+        decoded(json.dumps(said).encode(), "incumbent")
+
+
+def test_endless_nesting_is_no_record():
+    with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter to a launch
+        decoded(b"[" * 200_000, "incumbent")
+
+
+def test_the_first_build_is_registered():
+    assert registered(EMPTY, OLD, False, NOW) == (Record("incumbent", OLD), None)
+
+
+def test_a_newer_build_is_registered():
+    assert registered(SERVING_OLD, NEW, False, NOW) == (TRYING_NEW, None)
+
+
+@pytest.mark.parametrize("own", [build("1.0.0", "g"), build("0.9")])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_build_that_is_not_newer_is_not_registered(own, restart):
+    assert registered(SERVING_OLD, own, restart, NEW) == (SERVING_OLD, None)
+
+
+def test_a_pinned_record_is_not_moved():
+    pinned = SERVING_OLD._replace(pinned="1.0.0")
+    assert registered(pinned, NEW, False, NOW) == (pinned, None)
+
+
+def test_a_rejected_build_is_not_registered_again():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    after, rejection = registered(record, NEW, False, NOW)
+    assert after == record
+    assert rejection is not None
+    assert rejection.reason == "exited 1"
+
+
+def test_a_mended_build_is_registered_again():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    mended = build("2.0.0", "mended")
+    after, rejection = registered(record, mended, False, NOW)
+    assert rejection is None
+    assert after.recorded == mended
+    assert needed(after, "2.0.0", False) == "2.0.0"
+
+
+def test_a_restart_clears_the_rejection_of_its_own_version():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    after, rejection = registered(record, NEW, True, NOW)
+    assert (after.recorded, after.rejected, rejection) == (NEW, (), None)
+
+
+def test_a_failed_build_is_set_back_to_the_good_one():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    assert (record.recorded, record.good) == (OLD, OLD)
+    assert rejection_of(record, NEW, NOW) is not None
+
+
+def test_the_good_build_is_never_rejected():
+    assert rejected(SERVING_OLD, OLD, "exited 1", False, NOW) == SERVING_OLD
+
+
+def test_a_build_registered_since_stays_recorded():
+    newest = build("3.0.0")
+    record = rejected(TRYING_NEW._replace(recorded=newest), NEW, "exited 1", False, NOW)
+    assert record.recorded == newest
+
+
+def test_without_a_good_build_nothing_is_recorded_after_a_failure():
+    assert rejected(Record("incumbent", NEW), NEW, "exited 1", False, NOW).recorded is None
+
+
+def test_the_rejection_of_a_late_build_expires():
+    record = rejected(TRYING_NEW, NEW, "late", True, NOW)
+    assert rejection_of(record, NEW, NOW + LATE_REJECTION_S - 1) is not None
+    assert rejection_of(record, NEW, NOW + LATE_REJECTION_S + 1) is None
+
+
+def test_the_rejection_of_a_late_build_expires_when_the_clock_jumps_back():
+    record = rejected(TRYING_NEW, NEW, "late", True, NOW)
+    assert rejection_of(record, NEW, NOW - 1) is None
+
+
+def test_the_rejection_of_a_failed_build_does_not_expire():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    assert rejection_of(record, NEW, NOW + 100 * LATE_REJECTION_S) is not None
+
+
+def test_a_verified_build_is_good_and_no_longer_rejected():
+    record = marked_good(rejected(TRYING_NEW, NEW, "late", True, NOW), NEW)
+    assert (record.good, record.rejected) == (NEW, ())
+
+
+def test_the_list_of_rejections_does_not_grow_without_end():
+    record = SERVING_OLD
+    for number in range(3 * KEEP_REJECTIONS):
+        record = rejected(record, build(f"2.{number}"), "exited 1", False, NOW)
+    assert len(record.rejected) == KEEP_REJECTIONS
+    assert record.rejected[-1].version == f"2.{3 * KEEP_REJECTIONS - 1}"
+
+
+def test_the_same_rejection_is_kept_once():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    record = rejected(record, NEW, "exited 2", False, NOW)
+    assert [rejection.reason for rejection in record.rejected] == ["exited 2"]
+
+
+def test_an_ensure_is_content_with_the_lower_of_wanted_and_recorded():
+    assert needed(SERVING_OLD, "2.0.0", False) == "1.0.0"
+    assert needed(TRYING_NEW, "1.0.0", False) == "1.0.0"
+    assert needed(TRYING_NEW, "2.0.0", False) == "2.0.0"
+
+
+def test_an_ensure_whose_build_was_rejected_is_content_with_the_good_one():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    assert needed(record._replace(recorded=build("3.0.0")), "2.0.0", False) == "1.0.0"
+
+
+def test_a_restart_is_not_content_with_less_than_it_wanted():
+    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
+    assert needed(record, "2.0.0", True) == "2.0.0"
+
+
+def test_a_build_that_is_gone_gives_way_to_the_good_one():
+    record, gone = without_gone(TRYING_NEW, lambda candidate: candidate != NEW)
+    assert (record.recorded, record.good, gone) == (OLD, OLD, ["2.0.0"])
+
+
+def test_builds_that_are_there_stay():
+    assert without_gone(TRYING_NEW, lambda _: True) == (TRYING_NEW, [])
