@@ -13,7 +13,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
 
 test: check
-	@$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -q
 
 quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m "not process"

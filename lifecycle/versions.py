@@ -29,7 +29,7 @@ def at_least(version: str, need: str) -> bool:
 
 def newer(version: str, than: str) -> bool:
     """Whether `version` is strictly newer; what is no version is newer than nothing."""
-    return version != than and at_least(version, than)
+    return at_least(version, than) and not at_least(than, version)
 
 
 def lower(one: str, other: str) -> str:
