@@ -6,20 +6,33 @@ if TYPE_CHECKING:
 
     from incumbent.lifecycle.settings import Worker
 
+# command -> the module here that offers `configure(parser)` and `run(worker, options)`
 COMMANDS = {
     "start": "start",
     "stop": "stop",
     "restart": "restart",
     "status": "status",
     "run": "run",
+    "hook": "hook",
+    "mcp": "mcp",
     "trace": "trace",
     "diagrams": "diagrams",
+    "build-and-sync": "build",
+    "doctor": "doctor",
 }
-USAGE = "usage: worker-service [--data-dir D] [--port P] [--json] COMMAND\n"
+USAGE = "usage: worker-service [--data-dir D] [--port P] [--json] COMMAND"
+
+
+class UsageError(Exception):
+    """The arguments make no command."""
 
 
 def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":
-    """Give the options of every command, wherever they stand, then all other words."""
+    """Give the options of every command, wherever they stand, then all other words.
+
+    Under `trouble` stands what is wrong with them. An empty value is: it is a variable that the
+    shell did not know, where the default would be somebody's real data dir.
+    """
     given: dict[str, str] = {}
     rest: list[str] = []
     words = list(words)
@@ -29,10 +42,11 @@ def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":
         if word == "--json":
             given["json"] = "yes"
         elif name in ("--data-dir", "--port"):
-            if not equals and not words:
+            if not equals and words and not words[0].startswith("--"):
+                value = words.pop(0)
+            if not value:
                 given["trouble"] = f"{name} needs a value"
-                continue
-            given[name.lstrip("-").replace("-", "_")] = value if equals else words.pop(0)
+            given[name.lstrip("-").replace("-", "_")] = value
         else:
             rest.append(word)
     return given, rest
@@ -44,3 +58,11 @@ def worker_of(given: "dict[str, str]") -> "Worker":
 
     port: Any = given.get("port")  # text is checked as settings from elsewhere are
     return Worker(data_dir=given.get("data_dir"), port=port)
+
+
+def seconds(text: str) -> float:
+    """Give a duration in seconds; raises ValueError for what is none, or would never end."""
+    duration = float(text)
+    if not 0 < duration < 1e6:  # also refuses nan, a deadline that never passes
+        raise ValueError("a positive number of seconds")
+    return duration

@@ -4,76 +4,129 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
+import importlib.util
+import io
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError, SettingsError, StopError
+from incumbent.lifecycle.errors import IncumbentError, SettingsError
 
-from .arguments import COMMANDS, USAGE, worker_of
-from .output import as_json, tell
+from .arguments import COMMANDS, USAGE, UsageError, worker_of
+from .output import as_json, hush, tell
 
+EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
-
-class _UsageError(Exception):
-    """The arguments make no command."""
+EXIT_INTERRUPTED = 130  # as a shell tells of SIGINT
 
 
 class _Parser(argparse.ArgumentParser):
+    wants_json = False
+
     def error(self, message: str) -> NoReturn:
-        raise _UsageError(f"{message}\n{self.format_usage().rstrip()}")
+        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+
+    def print_help(self, file: Any = None) -> None:
+        del file
+        _show(self.format_help(), self.wants_json)
 
 
-def guarded(given: dict[str, str], rest: list[str]) -> int:
-    """Run the command that `rest` begins with and give its exit code."""
+def guarded(given: dict[str, str], rest: list[str], typed: bool) -> int:
+    """Run the command that `rest` begins with and give its exit code.
+
+    `typed` says that this process began for this command.
+    """
     wants_json = "json" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(given, rest)
-        sys.stdout.flush()
-        return code
-    except (_UsageError, SettingsError) as error:
-        return _failed(wants_json, str(error), EXIT_USAGE)
-    except (NotVerifiedError, StopError) as error:
-        return _failed(wants_json, str(error), 1, error.event)
-    except IncumbentError as error:
-        return _failed(wants_json, str(error), 1)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        code = _run(given, rest, typed)
+    except (UsageError, SettingsError) as error:
+        code = _failed(wants_json, error, EXIT_USAGE)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has read enough
-        return 1
+        hush(1)  # whoever read us has read enough
+        code = 0
+    except (IncumbentError, OSError) as error:
+        code = _failed(wants_json, error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+        if wants_json:
+            as_json({"ok": False, "error": "interrupted", "event": ""})
+    return _flushed(code)
 
 
-def _run(given: dict[str, str], rest: list[str]) -> int:
+def _flushed(code: int) -> int:
+    try:
+        if sys.stdout is not None:  # closed before we began
+            sys.stdout.flush()
+    except BrokenPipeError:
+        hush(1)
+    except OSError as error:
+        hush(1)
+        tell(f"can't write the result: {error.strerror}")
+        return code or EXIT_FAILED
+    return code
+
+
+def _run(given: dict[str, str], rest: list[str], typed: bool) -> int:
+    wants_json = "json" in given
     if "trouble" in given:
-        raise _UsageError(given["trouble"])
-    if not rest or rest[0] in ("-h", "--help"):
-        sys.stdout.write(f"{USAGE}\ncommands: {', '.join(COMMANDS)}\n")
-        return 0 if rest else EXIT_USAGE
+        raise UsageError(given["trouble"])
+    if not rest:
+        raise UsageError(f"which command?\n{_usage()}")
+    if rest[0] in ("-h", "--help"):
+        _show(_usage(), wants_json)
+        return 0
     if rest[0] == "--version":
         from incumbent.lifecycle.about import VERSION
 
-        print(VERSION)
+        if wants_json:
+            as_json({"ok": True, "version": VERSION})
+        else:
+            print(VERSION)
         return 0
     name, *words = rest
-    if name not in COMMANDS:
-        raise _UsageError(f"no command {name!r}\n{USAGE.rstrip()}")
-    command = importlib.import_module(f"incumbent.cli.{COMMANDS[name]}")
+    module = f"incumbent.cli.{COMMANDS.get(name, '')}"
+    if name not in COMMANDS or importlib.util.find_spec(module) is None:
+        raise UsageError(f"no command {name!r}\n{_usage()}")
+    command = importlib.import_module(module)
     parser = _Parser(prog=f"worker-service {name}", description=command.__doc__)
+    parser.wants_json = wants_json
     command.configure(parser)
     try:
         options = parser.parse_args(words)
     except SystemExit as shown:  # --help
         return int(shown.code or 0)
-    options.json = "json" in given
-    code: int = command.run(worker_of(given), options)
+    options.json, options.typed = wants_json, typed
+    worker = worker_of(given)
+    try:
+        code: int = command.run(worker, options)
+    finally:
+        for notice in worker.notices:
+            tell(notice)
     return code
 
 
-def _failed(wants_json: bool, sentence: str, code: int, event: str = "") -> int:
+def _usage() -> str:
+    offered = [
+        name
+        for name, module in COMMANDS.items()
+        if importlib.util.find_spec(f"incumbent.cli.{module}")
+    ]
+    return f"{USAGE}\ncommands: {', '.join(offered)}"
+
+
+def _show(text: str, wants_json: bool) -> None:
     if wants_json:
-        as_json({"ok": False, "error": sentence, "event": event})
-    tell(sentence)
+        as_json({"ok": True, "usage": text})
+    else:
+        print(text.rstrip())
+
+
+def _failed(wants_json: bool, error: Exception, code: int) -> int:
+    tell(str(error))
+    if wants_json:
+        try:
+            as_json({"ok": False, "error": str(error), "event": getattr(error, "event", "")})
+        except OSError:
+            hush(1)
     return code

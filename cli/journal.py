@@ -3,61 +3,110 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import stat
 from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
 
-from incumbent.lifecycle.files import read
+from incumbent.lifecycle.errors import FilesError
 
-_WIDTHS = (8, 6, 8, 27, 18, 27, 9)
+Line = dict[str, object]
+
+_WIDTHS = (8, 7, 8, 27, 18, 27, 11)
 _TITLES = ("machine", "pid", "door", "from", "event", "to", "after")
 
 
+class Journal(NamedTuple):
+    """What is in the two files now; `older` is None when the journal was never rotated."""
+
+    older: bytes | None
+    current: bytes
+
+
 class Follower:
-    """The lines that were appended since this object was made, also across a rotation."""
+    """The lines appended since this object was made, or all of them, also across a rotation.
 
-    def __init__(self, path: str) -> None:
+    The file stays open, so that nobody can rotate it away unread. A journal that can't be read
+    has no lines: it never stops a run.
+    """
+
+    def __init__(self, path: str, whole: bool = False) -> None:
         self._path = path
-        self._inode, self._offset = self._where()
+        self._older = b""
+        self._offset = 0
+        self._torn = b""
+        self._fd = _opened(path)
+        if whole:
+            self._older = self._before_rotation()
+        elif self._fd is not None:
+            self._offset = os.fstat(self._fd).st_size
 
-    def _where(self) -> tuple[int, int]:
+    def new_lines(self) -> Iterator[Line]:
+        """Give each whole line since the last call; what is no JSON is passed over."""
+        older, self._older = self._older, b""
+        yield from parsed(older)
+        yield from self._appended()
+        if self._rotated():
+            yield from self._appended()  # what came in before the rename
+            self.close()
+            self._fd, self._offset, self._torn = _opened(self._path), 0, b""
+            yield from self._appended()
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _before_rotation(self) -> bytes:
+        older = _opened(f"{self._path}.1")
+        if older is None:
+            return b""
         try:
-            told = os.stat(self._path)
+            ours = self._fd is not None and os.path.sameopenfile(older, self._fd)
+            return b"" if ours else _rest(older, 0)
+        finally:
+            os.close(older)
+
+    def _rotated(self) -> bool:
+        try:
+            there = os.stat(self._path)
         except OSError:
-            return 0, 0
-        return told.st_ino, told.st_size
+            return False
+        return self._fd is None or not os.path.samestat(there, os.fstat(self._fd))
 
-    def new_lines(self) -> Iterator[dict[str, object]]:
-        """Give each whole line appended since the last call."""
-        inode, _ = self._where()
-        if not inode:
+    def _appended(self) -> Iterator[Line]:
+        if self._fd is None:
             return
-        if inode != self._inode:
-            yield from self._rest(f"{self._path}.1")
-            self._inode, self._offset = inode, 0
-        yield from self._rest(self._path)
+        fresh = _rest(self._fd, self._offset)
+        self._offset += len(fresh)
+        whole, newline, self._torn = (self._torn + fresh).rpartition(b"\n")
+        yield from parsed(whole + newline)
 
-    def _rest(self, path: str) -> Iterator[dict[str, object]]:
+
+def read_journal(path: str) -> Journal:
+    """Give both files as they are at one moment; raises FilesError."""
+    current = _opened_for_certain(path)
+    older = _opened_for_certain(f"{path}.1")
+    try:
+        if current is None or older is None or not os.path.sameopenfile(current, older):
+            return Journal(
+                None if older is None else _rest(older, 0),
+                b"" if current is None else _rest(current, 0),
+            )
+        return Journal(b"", _rest(current, 0))  # rotated between the two: that is all of it
+    finally:
+        for fd in (current, older):
+            if fd is not None:
+                os.close(fd)
+
+
+def parsed(content: bytes) -> Iterator[Line]:
+    """Give every whole line that is a JSON object; what is none is passed over."""
+    for line in content.split(b"\n")[:-1]:
         try:
-            with open(path, "rb") as file:
-                file.seek(self._offset)
-                content = file.read()
-        except OSError:
-            return
-        whole = content[: content.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        yield from parsed(whole)
-
-
-def whole_journal(path: str) -> bytes:
-    """Give the journal with the part before the last rotation."""
-    return (read(f"{path}.1") or b"") + (read(path) or b"")
-
-
-def parsed(content: bytes) -> Iterator[dict[str, object]]:
-    """Give every line that is a JSON object; what is none is passed over."""
-    for line in content.splitlines():
-        try:
-            said = json.loads(line)
+            said = json.loads(line, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError):
             continue
         if isinstance(said, dict):
@@ -69,15 +118,64 @@ def header() -> str:
     return _row(_TITLES)
 
 
-def readable(line: dict[str, object]) -> str:
+def readable(line: Line) -> str:
     """Give one transition: who, from, event, to, how long, why."""
     spent = line.get("ms")
-    after = f"{spent:.1f} ms" if isinstance(spent, (int, float)) else ""
+    timed = isinstance(spent, float) or (isinstance(spent, int) and abs(spent) < 1e15)
+    after = f"{spent:.1f} ms" if timed else ""
     cells = [str(line.get(key, "")) for key in ("machine", "pid", "door", "from", "event", "to")]
-    return f"{_row((*cells, after))}  {line.get('why', '')}".rstrip()
+    return printable(f"{_row((*cells, after))}  {line.get('why', '')}".rstrip())
+
+
+def printable(text: str) -> str:
+    """Give the text with everything escaped that would move a cursor or fail to be written."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
 
 
 def _row(cells: tuple[str, ...]) -> str:
     *left, last = cells
     padded = [cell.ljust(width) for cell, width in zip(left, _WIDTHS, strict=False)]
     return f"{' '.join(padded)} {last.rjust(_WIDTHS[-1])}"
+
+
+def _opened(path: str) -> int | None:
+    try:
+        return _opened_for_certain(path)
+    except FilesError:
+        return None
+
+
+def _opened_for_certain(path: str) -> int | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FilesError(path, "it is no file")
+    return fd
+
+
+def _rest(fd: int, offset: int) -> bytes:
+    parts = []
+    while part := os.pread(fd, 1 << 20, offset):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        _refuse(text)
+    return number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")

@@ -3,12 +3,29 @@
 import sys
 
 from .arguments import split
-from .failures import guarded
 
 
 def main(argv: "list[str] | None" = None) -> int:
-    """Run one command and give its exit code."""
-    return guarded(*split(sys.argv[1:] if argv is None else argv))
+    """Run one command and give its exit code; without `argv`, the one this process was begun for.
+
+    A hook runs on every event of its caller, so it meets no parser, nor anything else that is
+    slow to import: its module takes the words as they were typed.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    given, rest = split(words)
+    if rest[:1] == ["hook"]:
+        try:
+            # Not `importlib`, whose own import a hook would pay for.
+            hook = __import__("incumbent.cli.hook", fromlist=["quick"])
+        except ModuleNotFoundError as error:
+            if error.name != "incumbent.cli.hook":
+                raise
+        else:
+            code: int = hook.quick(words)
+            return code
+    from .failures import guarded
+
+    return guarded(given, rest, typed=argv is None)
 
 
 if __name__ == "__main__":

@@ -29,18 +29,18 @@ def sequence(trace: list[dict[str, object]]) -> str:
     """Give the sequence diagram of a trace: one lifeline a run, in order of appearance."""
     runs: dict[object, str] = {}
     for line in trace:
-        runs.setdefault(line["run"], f"{line['machine']} {line['pid']}")
+        runs.setdefault(line.get("run"), f"{line.get('machine')} {line.get('pid')}")
     names = {run: f"p{number}" for number, run in enumerate(runs)}
     lines = ["sequenceDiagram"]
     lines += [f"    participant {names[run]} as {title}" for run, title in runs.items()]
     workers = [names[run] for run, title in runs.items() if title.startswith("worker")]
     launchers = [names[run] for run, title in runs.items() if not title.startswith("worker")]
     for line in trace:
-        here = names[line["run"]]
-        message = _message(str(line["event"]), here, workers, launchers)
+        here, event = names[line.get("run")], str(line.get("event"))
+        message = _message(event, here, workers, launchers)
         if message:
             lines.append(f"    {message}")
-        lines.append(f"    {here}->>{here}: {line['event']} ({line['to']}), {line['ms']} ms")
+        lines.append(f"    {here}->>{here}: {event} ({line.get('to')}), {line.get('ms')} ms")
     return "\n".join(lines) + "\n"
 
 
@@ -48,9 +48,14 @@ def _message(event: str, here: str, workers: list[str], launchers: list[str]) ->
     """Give what one process tells another just before this event, if it does."""
     if event in ("handover_asked", "stop_asked") and launchers:
         return f"{launchers[0]}->>{here}: ask"
-    if here not in workers or workers.index(here) == 0:
+    if here not in workers:
         return ""
-    before = workers[workers.index(here) - 1]
+    place = workers.index(here)
+    if event == "understudy_spawned" and place + 1 < len(workers):
+        return f"{here}->>{workers[place + 1]}: spawn"
+    if place == 0:
+        return ""
+    before = workers[place - 1]
     told = {
         "imported": f"{here}->>{before}: ready",
         "baton": f"{before}->>{here}: the listening socket",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -13,5 +14,15 @@ def as_json(said: dict[str, Any]) -> None:
 
 
 def tell(sentence: str) -> None:
-    """Say something to people."""
-    print(f"worker-service: {sentence}", file=sys.stderr, flush=True)
+    """Say something to people, if there is somebody who hears it."""
+    try:
+        print(f"worker-service: {sentence}", file=sys.stderr, flush=True)
+    except OSError:
+        hush(2)
+
+
+def hush(fd: int) -> None:
+    """Send what is still written to this descriptor nowhere: its reader is gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, fd)
+    os.close(nowhere)

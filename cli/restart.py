@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 
 from incumbent.lifecycle.runs import restart
 from incumbent.lifecycle.settings import Worker
 
-from .journal import Follower, header, readable
-from .output import as_json
+from .arguments import seconds
+from .journal import Follower, Line, header, readable
+from .output import as_json, hush
 from .process_age import began
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add how long it may take."""
-    parser.add_argument("--timeout", type=float, metavar="S", help="seconds")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the trace, then the proof; raises NotVerifiedError."""
+    begun = began() if options.typed else time.monotonic()
     follower = Follower(worker.path("trace.jsonl"))
-    lines: list[dict[str, object]] = []
+    shown: list[Line] = []
 
     def show() -> None:
-        for line in follower.new_lines():
-            if not lines and not options.json:
-                print(header())
-            lines.append(line)
-            if not options.json:
-                print(readable(line), flush=True)
+        fresh = [line for line in follower.new_lines() if of_this_restart(line)]
+        if not options.json:
+            _print([header()] * (fresh != [] and not shown) + [readable(line) for line in fresh])
+        shown.extend(fresh)
 
     try:
-        health = restart(worker, timeout=options.timeout, door="cli", began=began(), watching=show)
+        health = restart(worker, timeout=options.timeout, door="cli", began=begun, watching=show)
     finally:
         show()
+        follower.close()
     if options.json:
-        as_json({"ok": True, "pid": health.pid, "version": health.version, "trace": lines})
+        as_json({"ok": True, "pid": health.pid, "version": health.version, "trace": shown})
     else:
-        print(f"Worker restart verified (pid={health.pid}, version={health.version})")
+        _print([f"Worker restart verified (pid={health.pid}, version={health.version})"])
     return 0
+
+
+def of_this_restart(line: Line) -> bool:
+    """Whether a transition is a worker's or our own: other launchers have their own readers."""
+    return line.get("machine") == "worker" or line.get("pid") == os.getpid()
+
+
+def _print(rows: list[str]) -> None:
+    """Print at once; a reader that is gone does not stop a restart half-way."""
+    try:
+        for row in rows:
+            print(row, flush=True)
+    except BrokenPipeError:
+        hush(1)

@@ -55,7 +55,8 @@ def exit_code(seen: Seen) -> int:
 
 def facts(seen: Seen, worker: Worker, code: int) -> dict[str, object]:
     """Give what a probe saw as one JSON object."""
-    said: dict[str, object] = {
+    said: dict[str, object] = dict.fromkeys(("state", "pid", "version", "uptime", "workerPath"))
+    said |= {
         "running": code == EXIT_RUNNING,
         "seen": seen.kind,
         "detail": describe(seen, worker),

@@ -7,12 +7,13 @@ import argparse
 from incumbent.lifecycle.runs import stop
 from incumbent.lifecycle.settings import Worker
 
+from .arguments import seconds
 from .output import as_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add how long it may take."""
-    parser.add_argument("--timeout", type=float, metavar="S", help="seconds")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:

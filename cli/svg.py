@@ -8,6 +8,7 @@ from incumbent.lifecycle.machines import MACHINES, Row
 from incumbent.lifecycle.states import major
 
 WIDTH, HEAD, LINE, GAP_X, GAP_Y, EDGE = 330, 28, 19, 90, 26, 30
+COLUMNS = 4  # side by side on one screen; what is further goes into a band below
 COLOURS = {
     "idle": "#5b6b7f",
     "locking": "#8a5a00",
@@ -19,8 +20,9 @@ COLOURS = {
 
 
 class _Box:
-    def __init__(self, state: str, rows: list[Row], x: int, y: int) -> None:
-        self.state, self.rows, self.x, self.y = state, rows, x, y
+    def __init__(self, state: str, rows: list[Row], layer: int, y: int) -> None:
+        self.state, self.rows, self.layer, self.y = state, rows, layer, y
+        self.x = EDGE + layer % COLUMNS * (WIDTH + GAP_X)
         self.height = HEAD + LINE * len(rows) + (8 if rows else 0)
         self.colour = COLOURS[major(state)]
 
@@ -57,16 +59,14 @@ def _placed(rows: tuple[Row, ...], initials: tuple[str, ...]) -> list[_Box]:
         following = [row.dest for row in rows if row.source in layers[-1]]
         layers.append([s for s in dict.fromkeys(following) if s not in seen])
         seen.update(layers[-1])
-    boxes = []
-    for column, layer in enumerate(layers):
-        y = EDGE
+    boxes: list[_Box] = []
+    top = EDGE
+    for number, layer in enumerate(layers):
+        if number and number % COLUMNS == 0:
+            top = max(box.y + box.height for box in boxes) + 2 * GAP_Y
+        y = top
         for state in layer:
-            box = _Box(
-                state,
-                [row for row in rows if row.source == state],
-                EDGE + column * (WIDTH + GAP_X),
-                y,
-            )
+            box = _Box(state, [row for row in rows if row.source == state], number, y)
             boxes.append(box)
             y += box.height + GAP_Y
     return boxes
@@ -92,9 +92,9 @@ def _drawn(box: _Box, initial: bool, final: bool) -> str:
 
 
 def _arrow(box: _Box, number: int, row: Row, boxes: dict[str, _Box]) -> str:
-    """Draw what leads to the next column; what leads back or far is said in words only."""
+    """Draw what leads to the column beside; what leads back or far is said in words only."""
     target = boxes[row.dest]
-    if target.x - box.x != WIDTH + GAP_X:
+    if target.layer != box.layer + 1 or target.x < box.x:
         return ""
     y1, y2 = box.y + HEAD + 8 + number * LINE, target.y + 12
     x1, x2 = box.x + WIDTH, target.x

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 import time
+from typing import NoReturn
 
 from incumbent.lifecycle.conformance import check
 from incumbent.lifecycle.settings import Worker
 
-from .journal import Follower, header, parsed, readable, whole_journal
+from .arguments import UsageError
+from .journal import Follower, Line, header, parsed, read_journal, readable
 from .output import as_json, tell
 
 FOLLOW_STEP_S = 0.1
@@ -25,30 +27,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the journal, or the faults in it."""
     path = worker.path("trace.jsonl")
+    if options.follow and (options.json or options.check):
+        raise UsageError("--follow never ends, so it goes with neither --json nor --check")
     if options.check:
         return _check(path, options.json)
-    follower = Follower(path)
-    lines = [line for line in parsed(whole_journal(path)) if _wanted(line, options.run)]
+    if options.follow:
+        _follow(Follower(path, whole=True), options.run)
+    older, current = read_journal(path)
+    lines = [line for line in parsed((older or b"") + current) if _wanted(line, options.run)]
     if options.json:
         as_json({"ok": True, "trace": lines})
         return 0
     print(header())
     for line in lines:
         print(readable(line))
-    while options.follow:
-        for line in follower.new_lines():
-            if _wanted(line, options.run):
-                print(readable(line), flush=True)
-        time.sleep(FOLLOW_STEP_S)
     return 0
 
 
-def _wanted(line: dict[str, object], run_id: str | None) -> bool:
+def _follow(follower: Follower, run_id: str | None) -> NoReturn:
+    print(header())
+    while True:
+        for line in follower.new_lines():
+            if _wanted(line, run_id):
+                print(readable(line))
+        sys.stdout.flush()
+        time.sleep(FOLLOW_STEP_S)
+
+
+def _wanted(line: Line, run_id: str | None) -> bool:
     return run_id is None or line.get("run") == run_id
 
 
 def _check(path: str, wants_json: bool) -> int:
-    report = check(whole_journal(path), cut=os.path.exists(f"{path}.1"))
+    report = check(*read_journal(path))
     if wants_json:
         as_json({"ok": not report.faults, "faults": report.faults, "lines": report.lines})
     for fault in report.faults:

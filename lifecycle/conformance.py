@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from . import states as s
 from .machines import MACHINES
 
 OFFICE_BEGINS = frozenset({"listen_ok", "baton"})
 OFFICE_ENDS = "pid_removed"
-OFFICE_RESUMES = ("app_up", "handing-off/resuming-listed")
+OFFICE_RESUMES = ("app_up", s.RESUMING_LISTED)
+IN_OFFICE = s.SERVING | s.COMING_UP | {s.DRAINING, s.DRAINED, s.APP_DOWN}
+IN_OFFICE |= {s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN}
+
+CLOCK_SLACK_S = 0.01  # two processes may write in another order than they read the clock
 _TEXTS = ("at", "machine", "run", "door", "from", "event", "to")
 
 
@@ -23,11 +30,11 @@ class Report(NamedTuple):
 
 
 class _Line(NamedTuple):
-    number: int
     machine: str
     run: str
     pid: int
     mono: float
+    entered: float  # when the run came into the state that it left here
     source: str
     event: str
     dest: str
@@ -37,87 +44,113 @@ class _Run:
     """What is known of one run so far."""
 
     def __init__(self, line: _Line) -> None:
-        self.machine, self.pid = line.machine, line.pid
-        self.state, self.mono, self.number = line.dest, line.mono, line.number
+        self.pid, self.mono, self.state = line.pid, line.mono, line.dest
+        self.last_row = (line.event, line.source, line.dest)
 
 
-def check(content: bytes, cut: bool = False) -> Report:
-    """Check a whole journal; a last line that is still being written is left out.
+def check(older: bytes | None, current: bytes) -> Report:
+    """Check a journal: the file before the last rotation, if there was one, then the current.
 
     Each line is a row of its machine; each run begins where its machine begins and goes on where
-    it was; nobody is in office while another is. A run that just ends was killed: it must not
-    come back. With `cut`, the journal's beginning is lost, so runs may begin in their middle.
+    it was, written by one process; nobody is in office while another is. A run that just ends
+    was killed: it must not come back. A last line without its end is still being written. What
+    a rotation lost, nobody can check: behind one a run may go on with what began before the
+    oldest line.
     """
-    faults: list[str] = []
-    runs: dict[tuple[str, str], _Run] = {}
-    offices = _Offices(faults)
-    lines = 0
-    for number, text in enumerate(content.split(b"\n")[:-1], 1):
+    checking = _Checking(cut=older is not None)
+    for name, content in (("trace.jsonl.1", older or b""), ("trace.jsonl", current)):
+        for number, text in enumerate(content.split(b"\n")[:-1], 1):
+            for fault in checking.faults_of(text):
+                checking.faults.append(f"{name}, line {number}: {fault}")
+    return Report(checking.faults, checking.lines, len(checking.runs), checking.offices.count)
+
+
+class _Checking:
+    def __init__(self, cut: bool) -> None:
+        self._cut = cut
+        self._oldest = math.inf
+        self.faults: list[str] = []
+        self.lines = 0
+        self.runs: dict[tuple[str, str], _Run] = {}
+        self.offices = _Offices()
+
+    def faults_of(self, text: bytes) -> Iterator[str]:
+        """Give what is wrong with the next line."""
         try:
-            line = _read(number, text)
+            line = _read(text)
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
-            continue
-        lines += 1
-        fault = _step(runs, line, cut)
-        if fault:
-            faults.append(f"line {number}: {fault}")
+            yield str(error)
+            return
+        self.lines += 1
+        if self.lines == 1:
+            self._oldest = line.mono
+        rows, initials, _ = MACHINES[line.machine]
+        if (line.event, line.source, line.dest) not in rows:
+            yield f"{line.machine} has no row {line.event}: {line.source} -> {line.dest}"
+        run = self.runs.get((line.machine, line.run))
+        if run is not None:
+            yield from _going_on(run, line)
+        else:
+            self.runs[line.machine, line.run] = _Run(line)
+            if line.source not in initials and not (self._cut and self._began_before(line)):
+                yield f"run {line.run} begins in {line.source}"
         if line.machine == "worker":
-            offices.saw(line)
-    return Report(faults, lines, len(runs), offices.count)
+            yield from self.offices.faults_of(line, first=run is None)
+
+    def _began_before(self, line: _Line) -> bool:
+        return line.entered <= self._oldest + CLOCK_SLACK_S
 
 
-def _step(runs: dict[tuple[str, str], _Run], line: _Line, cut: bool) -> str:
-    rows, initials, finals = MACHINES[line.machine]
-    if (line.event, line.source, line.dest) not in rows:
-        return f"{line.machine} has no row {line.event}: {line.source} -> {line.dest}"
-    run = runs.get((line.machine, line.run))
-    if run is None:
-        runs[line.machine, line.run] = _Run(line)
-        if line.source not in initials and not cut:
-            return f"run {line.run} begins in {line.source}"
-        return ""
-    before, run.state, run.number = run.state, line.dest, line.number
-    if before in finals:
-        return f"run {line.run} goes on after its end in {before}"
-    if before != line.source:
-        return f"run {line.run} was in {before}, not in {line.source}"
+def _going_on(run: _Run, line: _Line) -> Iterator[str]:
+    finals = MACHINES[line.machine][2]
+    row = (line.event, line.source, line.dest)
+    if run.state in finals:
+        yield f"run {line.run} goes on after its end in {run.state}"
+    elif run.state != line.source:
+        yield f"run {line.run} was in {run.state}, not in {line.source}"
+    elif row == run.last_row and line.source == line.dest:
+        yield f"run {line.run} tells the same twice: {line.event} in {line.source}"
     if run.pid != line.pid:
-        return f"run {line.run} changes its pid from {run.pid} to {line.pid}"
+        yield f"run {line.run} changes its pid from {run.pid} to {line.pid}"
     if line.mono < run.mono:
-        return f"run {line.run} goes back in time"
-    run.mono = line.mono
-    return ""
+        yield f"run {line.run} goes back in time"
+    run.state, run.mono, run.last_row = line.dest, line.mono, row
 
 
 class _Offices:
     """Who is in office, line by line."""
 
-    def __init__(self, faults: list[str]) -> None:
-        self._faults = faults
+    def __init__(self) -> None:
         self._holder: str | None = None
-        self._gone: set[str] = set()
+        self._displaced: set[str] = set()
+        self._ever = False
         self.count = 0
 
-    def saw(self, line: _Line) -> None:
-        if line.run in self._gone:
-            self._faults.append(
-                f"line {line.number}: two workers in office: run {line.run} "
-                "goes on although another took office meanwhile"
-            )
-            self._gone.discard(line.run)
-        if line.event in OFFICE_BEGINS or (line.event, line.source) == OFFICE_RESUMES:
+    def faults_of(self, line: _Line, first: bool) -> Iterator[str]:
+        """Give what is wrong with the next line of a worker."""
+        held_before = first and line.source in IN_OFFICE
+        if held_before and self._ever:
+            yield f"two workers in office: run {line.run} was in it when another took it"
+        if line.run in self._displaced:
+            self._displaced.discard(line.run)
+            yield f"two workers in office: run {line.run} goes on after another took it"
+        if line.event in OFFICE_BEGINS:
+            self.count += 1
+        if (
+            held_before
+            or line.event in OFFICE_BEGINS
+            or (line.event, line.source) == OFFICE_RESUMES
+        ):
             if self._holder not in (None, line.run):
-                self._gone.add(str(self._holder))  # killed, or the next line of it tells
-            self._holder = line.run
-            self.count += line.event in OFFICE_BEGINS
-        elif self._holder == line.run and (
+                self._displaced.add(str(self._holder))  # killed, unless it writes again
+            self._holder, self._ever = line.run, True
+        if self._holder == line.run and (
             line.event == OFFICE_ENDS or line.dest in MACHINES["worker"][2]
         ):
             self._holder = None
 
 
-def _read(number: int, text: bytes) -> _Line:
+def _read(text: bytes) -> _Line:
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -127,13 +160,19 @@ def _read(number: int, text: bytes) -> _Line:
     for key in _TEXTS:
         if not isinstance(said.get(key), str):
             raise ValueError(f"no {key}")
-    pid, mono = said.get("pid"), said.get("mono")
+    pid = said.get("pid")
     if type(pid) is not int or pid <= 0:
         raise ValueError("no pid")
-    if not isinstance(mono, (int, float)) or isinstance(mono, bool):
-        raise ValueError("no mono")
-    if said["machine"] not in MACHINES:
-        raise ValueError(f"no machine {said['machine']!r}")
-    return _Line(
-        number, said["machine"], said["run"], pid, mono, said["from"], said["event"], said["to"]
-    )
+    mono, spent = _number(said, "mono"), _number(said, "ms")
+    machine, run = said["machine"], said["run"]
+    if machine not in MACHINES:
+        raise ValueError(f"no machine {machine!r}")
+    entered = mono - spent / 1000
+    return _Line(machine, run, pid, mono, entered, said["from"], said["event"], said["to"])
+
+
+def _number(said: dict[str, object], key: str) -> float:
+    value = said.get(key)
+    if type(value) not in (int, float) or not 0 <= value < 1e15:  # type: ignore[operator]  # the line before says which
+        raise ValueError(f"no {key}")
+    return float(value)  # type: ignore[arg-type]  # as above

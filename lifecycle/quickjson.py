@@ -42,7 +42,8 @@ else:
         text = text.strip(" \t\n\r")
         try:
             said, end = _scan(text, 0)
-        except StopIteration as error:
+        except (StopIteration, SystemError) as error:
+            # 3.11's scanner fails so where it can't find the error of `json`, never imported.
             raise ValueError("no JSON") from error
         if end != len(text):
             raise ValueError("more than one JSON value")

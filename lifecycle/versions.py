@@ -27,6 +27,11 @@ def at_least(version: str, need: str) -> bool:
         return False
 
 
+def same(version: str, other: str) -> bool:
+    """Whether two texts name one version, in whatever spelling."""
+    return at_least(version, other) and at_least(other, version)
+
+
 def newer(version: str, than: str) -> bool:
     """Whether `version` is strictly newer; what is no version is newer than nothing."""
     return at_least(version, than) and not at_least(than, version)

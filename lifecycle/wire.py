@@ -46,6 +46,10 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
             sock.connect((host, port))
         except (ConnectionRefusedError, ConnectionAbortedError) as error:
             raise DarkError from error
+        except TimeoutError:
+            raise
+        except OSError as error:  # the listener was closed while we stood in its queue
+            raise SilentError(f"the connection failed: {error.strerror}") from error
         if sock.getsockname() == sock.getpeername():
             raise DarkError
         received = b""

@@ -31,6 +31,7 @@ from incumbent.lifecycle.settings import MARGIN_S, Worker
 from incumbent.lifecycle.states import COMING_UP, SERVING, VERIFIED
 from incumbent.lifecycle.system import LOCK_REFUSED, SHUTDOWN, Ask, Child, Ended, Step
 from incumbent.lifecycle.trace import Trace
+from incumbent.lifecycle.versions import same
 
 from . import baton
 from .birth import Birth
@@ -237,7 +238,7 @@ class Office(Holding):
             self._version, self._version_source = loaded.version, loaded.version_source
             self._path = loaded.path
             expected = self._birth.expected
-            if expected and loaded.version != expected:
+            if expected and not same(loaded.version, expected):
                 words = f"the code says version {loaded.version}, the record says {expected}"
                 return self._failed("wrong_version", words)
             self._house = House(self, loaded.app)

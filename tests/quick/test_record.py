@@ -109,7 +109,7 @@ def test_a_newer_build_is_registered():
 @pytest.mark.parametrize("own", [build("1.0.0", "g"), build("0.9")])
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_build_that_is_not_newer_is_not_registered(own, restart):
-    assert registered(SERVING_OLD, own, restart, NEW) == (SERVING_OLD, None)
+    assert registered(SERVING_OLD, own, restart, NOW) == (SERVING_OLD, None)
 
 
 def test_a_pinned_record_is_not_moved():
