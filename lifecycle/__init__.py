@@ -1,4 +1,4 @@
-"""Exactly one background worker, and proof of it: the public calls and their errors."""
+"""Exactly one background worker: the public calls with their errors."""
 
 from __future__ import annotations
 

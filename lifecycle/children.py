@@ -1,4 +1,4 @@
-"""Creates worker processes, and keeps what is needed to settle them."""
+"""Worker processes as their parent sees them, from creation until they are settled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds the spawn lock and settles children, on real files and processes."""
+"""What every holder of the spawn lock needs: lock, record, children, on the real system."""
 
 from __future__ import annotations
 

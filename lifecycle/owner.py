@@ -1,4 +1,4 @@
-"""Who a process is: its pid, and when that pid's process began."""
+"""Who a process is: its pid with the moment it began."""
 
 from __future__ import annotations
 

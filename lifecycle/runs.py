@@ -1,4 +1,4 @@
-"""Whole runs of the spawner and stop machines, and what their ends mean to a caller."""
+"""Whole runs of the launcher's machines, with what their ends mean to a caller."""
 
 from __future__ import annotations
 
