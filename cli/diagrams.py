@@ -10,7 +10,7 @@ from incumbent.lifecycle.settings import Worker
 
 from . import mermaid, svg
 from .journal import parsed
-from .output import as_json, tell
+from .output import as_json, show, tell
 
 RESTART_TRACE = "restart.trace.jsonl"
 
@@ -41,7 +41,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     elif failed:
         tell(f"stale: {', '.join(stale)}; run `worker-service diagrams {options.dir}`")
     elif not options.check:
-        print(f"{len(drawn)} diagrams in {options.dir}, {len(stale)} of them new")
+        show(f"{len(drawn)} diagrams in {options.dir}, {len(stale)} of them new")
     return 1 if failed else 0
 
 

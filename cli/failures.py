@@ -6,13 +6,14 @@ import argparse
 import importlib
 import importlib.util
 import io
+import os
 import sys
 from typing import Any, NoReturn
 
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
 
 from .arguments import COMMANDS, USAGE, UsageError, worker_of
-from .output import as_json, hush, tell
+from .output import as_json, hush, show, tell
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,15 +37,14 @@ def guarded(given: dict[str, str], rest: list[str], typed: bool) -> int:
     `typed` says that this process began for this command.
     """
     wants_json = "json" in given
+    if sys.stderr is None:  # closed by the caller: `print` would turn to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(given, rest, typed)
     except (UsageError, SettingsError) as error:
         code = _failed(wants_json, error, EXIT_USAGE)
-    except BrokenPipeError:
-        hush(1)  # whoever read us has read enough
-        code = 0
     except (IncumbentError, OSError) as error:
         code = _failed(wants_json, error, EXIT_FAILED)
     except KeyboardInterrupt:
@@ -82,7 +82,7 @@ def _run(given: dict[str, str], rest: list[str], typed: bool) -> int:
         if wants_json:
             as_json({"ok": True, "version": VERSION})
         else:
-            print(VERSION)
+            show(VERSION)
         return 0
     name, *words = rest
     module = f"incumbent.cli.{COMMANDS.get(name, '')}"
@@ -119,7 +119,7 @@ def _show(text: str, wants_json: bool) -> None:
     if wants_json:
         as_json({"ok": True, "usage": text})
     else:
-        print(text.rstrip())
+        show(text.rstrip())
 
 
 def _failed(wants_json: bool, error: Exception, code: int) -> int:

@@ -10,7 +10,18 @@ from typing import Any
 
 def as_json(said: dict[str, Any]) -> None:
     """Print one JSON object, the only thing on stdout."""
-    print(json.dumps(said), flush=True)
+    show(json.dumps(said))
+
+
+def show(*rows: str) -> bool:
+    """Print rows at once; False when nobody reads them, which is no reason to stop the work."""
+    try:
+        for row in rows:
+            print(row, flush=row is rows[-1])
+    except BrokenPipeError:
+        hush(1)
+        return False
+    return True
 
 
 def tell(sentence: str) -> None:

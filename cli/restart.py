@@ -11,7 +11,7 @@ from incumbent.lifecycle.settings import Worker
 
 from .arguments import seconds
 from .journal import Follower, Line, header, readable
-from .output import as_json, hush
+from .output import as_json, show
 from .process_age import began
 
 
@@ -26,33 +26,27 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     follower = Follower(worker.path("trace.jsonl"))
     shown: list[Line] = []
 
-    def show() -> None:
+    def tell_new() -> None:
         fresh = [line for line in follower.new_lines() if of_this_restart(line)]
         if not options.json:
-            _print([header()] * (fresh != [] and not shown) + [readable(line) for line in fresh])
+            titles = [header()] if fresh and not shown else []
+            show(*titles, *map(readable, fresh))
         shown.extend(fresh)
 
     try:
-        health = restart(worker, timeout=options.timeout, door="cli", began=begun, watching=show)
+        health = restart(
+            worker, timeout=options.timeout, door="cli", began=begun, watching=tell_new
+        )
     finally:
-        show()
+        tell_new()
         follower.close()
     if options.json:
         as_json({"ok": True, "pid": health.pid, "version": health.version, "trace": shown})
     else:
-        _print([f"Worker restart verified (pid={health.pid}, version={health.version})"])
+        show(f"Worker restart verified (pid={health.pid}, version={health.version})")
     return 0
 
 
 def of_this_restart(line: Line) -> bool:
     """Whether a transition is a worker's or our own: other launchers have their own readers."""
     return line.get("machine") == "worker" or line.get("pid") == os.getpid()
-
-
-def _print(rows: list[str]) -> None:
-    """Print at once; a reader that is gone does not stop a restart half-way."""
-    try:
-        for row in rows:
-            print(row, flush=True)
-    except BrokenPipeError:
-        hush(1)

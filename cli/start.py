@@ -7,7 +7,7 @@ import argparse
 from incumbent.lifecycle import ensure_running
 from incumbent.lifecycle.settings import Worker
 
-from .output import as_json
+from .output import as_json, show
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,5 +20,5 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.json:
         as_json({"ok": True, "pid": health.pid, "version": health.version, "port": health.port})
     else:
-        print(f"Worker running (pid={health.pid}, version={health.version})")
+        show(f"Worker running (pid={health.pid}, version={health.version})")
     return 0

@@ -11,7 +11,7 @@ from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.states import SERVING
 
-from .output import as_json
+from .output import as_json, show
 
 EXIT_RUNNING = 0
 EXIT_NOT_RUNNING = 3
@@ -30,17 +30,17 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         as_json(facts(seen, worker, code))
     elif code == EXIT_RUNNING and seen.health is not None:
         health = seen.health
-        print(f"Worker running ({health.state})")
-        print(f"  pid         {health.pid}")
-        print(f"  version     {health.version}")
-        print(f"  uptime      {health.uptime:.1f} s")
-        print(f"  workerPath  {health.worker_path}")
+        show(f"Worker running ({health.state})")
+        show(f"  pid         {health.pid}")
+        show(f"  version     {health.version}")
+        show(f"  uptime      {health.uptime:.1f} s")
+        show(f"  workerPath  {health.worker_path}")
         if health.refusal:
-            print(f"  refused     {health.refusal}")
+            show(f"  refused     {health.refusal}")
     elif code == EXIT_NOT_RUNNING:
-        print(f"Worker not running: {describe(seen, worker)}")
+        show(f"Worker not running: {describe(seen, worker)}")
     else:
-        print(f"No healthy worker: {describe(seen, worker)}")
+        show(f"No healthy worker: {describe(seen, worker)}")
     return code
 
 

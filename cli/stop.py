@@ -8,7 +8,7 @@ from incumbent.lifecycle.runs import stop
 from incumbent.lifecycle.settings import Worker
 
 from .arguments import seconds
-from .output import as_json
+from .output import as_json, show
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,5 +22,5 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.json:
         as_json({"ok": True, "stopped": found})
     else:
-        print("Worker stopped" if found else "Worker was not running")
+        show("Worker stopped" if found else "Worker was not running")
     return 0

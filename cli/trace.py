@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from typing import NoReturn
 
 from incumbent.lifecycle.conformance import check
 from incumbent.lifecycle.settings import Worker
 
 from .arguments import UsageError
 from .journal import Follower, Line, header, parsed, read_journal, readable
-from .output import as_json, tell
+from .output import as_json, show, tell
 
 FOLLOW_STEP_S = 0.1
 
@@ -32,26 +30,23 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.check:
         return _check(path, options.json)
     if options.follow:
-        _follow(Follower(path, whole=True), options.run)
+        return _follow(Follower(path, whole=True), options.run)
     older, current = read_journal(path)
     lines = [line for line in parsed((older or b"") + current) if _wanted(line, options.run)]
     if options.json:
         as_json({"ok": True, "trace": lines})
         return 0
-    print(header())
-    for line in lines:
-        print(readable(line))
+    show(header(), *map(readable, lines))
     return 0
 
 
-def _follow(follower: Follower, run_id: str | None) -> NoReturn:
-    print(header())
-    while True:
-        for line in follower.new_lines():
-            if _wanted(line, run_id):
-                print(readable(line))
-        sys.stdout.flush()
+def _follow(follower: Follower, run_id: str | None) -> int:
+    rows = [header()]
+    while show(*rows):
         time.sleep(FOLLOW_STEP_S)
+        rows = [readable(line) for line in follower.new_lines() if _wanted(line, run_id)]
+    follower.close()
+    return 0
 
 
 def _wanted(line: Line, run_id: str | None) -> bool:
@@ -65,7 +60,7 @@ def _check(path: str, wants_json: bool) -> int:
     for fault in report.faults:
         tell(fault)
     if not report.faults and not wants_json:
-        print(
+        show(
             f"{report.lines} transitions of {report.runs} runs are legal; "
             f"{report.offices} workers held office, one at a time"
         )

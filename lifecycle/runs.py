@@ -11,6 +11,7 @@ from . import health as h
 from .errors import FilesError, NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
+from .probe import PROBE_TIMEOUT_S, probe
 from .settings import Worker
 from .spawner import Spawner
 from .states import VERIFIED
@@ -47,14 +48,20 @@ def stop(
 
     Gives whether there was a worker to stop.
     """
-    if not os.path.isdir(worker.data_dir):
+    if not os.path.isdir(worker.data_dir) and _is_dark(worker):
         return False
+    files.make_data_dir(worker.data_dir)
     launcher = PosixLauncher(_within(worker, timeout), "stop", door, watching=watching)
     stopper = Stopper(launcher)
     event = _finish(launcher, stopper)
     if stopper.state != VERIFIED:
         raise StopError(event, _stop_sentence(worker, event, stopper), stopper.seen)
     return stopper.found
+
+
+def _is_dark(worker: Worker) -> bool:
+    port = worker.host, worker.port
+    return probe(*port, worker.name, worker.data_dir, PROBE_TIMEOUT_S).kind == h.DARK
 
 
 def bootstrap(worker: Worker) -> None:
@@ -67,14 +74,19 @@ def bootstrap(worker: Worker) -> None:
         return
     except OSError as error:
         raise FilesError(path, error.strerror or str(error)) from error
-    with os.fdopen(fd, "wb") as file:
-        file.write(b"{}\n")
+    try:
+        files.write_all(fd, b"{}\n")
+    except OSError as error:
+        files.unlink(path)
+        raise FilesError(path, error.strerror or str(error)) from error
+    finally:
+        os.close(fd)
     say([f"first run: settings are in {path}"])
 
 
 def say(notices: Iterable[str]) -> None:
-    """Talk to people, on stderr."""
-    for notice in notices:
+    """Talk to people, on stderr; where it is closed, to nobody: `print` would turn to stdout."""
+    for notice in notices if sys.stderr else ():
         print(f"incumbent: {notice}", file=sys.stderr)
 
 

@@ -1,0 +1,140 @@
+"""Whoever hangs or is killed leaves behind what the next event can heal."""
+
+import os
+import signal
+
+import pytest
+
+from incumbent.lifecycle.owner import start_token
+
+from ..world import World, eventually
+
+pytestmark = pytest.mark.process
+
+
+def test_a_hung_worker_fails_an_ensure_by_its_deadline_with_a_clear_sentence(world: World):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    world.settings["INCUMBENT_TIMEOUT"] = "1.5"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = world.ensure(app)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.code == 1
+    assert done.said["event"] == "deadline_passed"
+    assert "does not answer" in done.said["error"]
+    assert "worker-service status" in done.said["error"]
+    assert done.took < 1.5 + 3
+    assert world.spawns() == 1
+    assert world.ensure(app).said["pid"] == pid
+
+
+def test_a_hung_worker_is_not_stopped_and_the_sentence_says_so(world: World):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    world.settings["INCUMBENT_TIMEOUT"] = "1.5"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = world.stop(app)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (done.code, done.said["kind"]) == (1, "StopError")
+    assert "does not answer" in done.said["error"]
+    assert world.health().pid == pid
+
+
+def test_a_worker_that_hangs_for_a_moment_is_not_replaced(world: World):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    caller = world.begin(app, "ensure")
+    eventually(lambda: world.events("worker_silent"), "the caller waits for the worker")
+    os.kill(pid, signal.SIGCONT)
+    done = world.end(caller)
+    assert (done.code, done.said["pid"]) == (0, pid)
+    assert world.spawns() == 1
+
+
+def test_a_first_build_that_never_comes_up_leaves_no_process_and_a_free_port(world: World):
+    world.settings["INCUMBENT_START_TIMEOUT"] = "1"
+    done = world.ensure(world.app("1.0.0", "never ready"))
+    assert done.code == 1
+    assert "not up within" in done.said["error"]
+    assert "worker.log" in done.said["error"]
+    assert "waiting for Godot" in world.log()
+    assert world.seen().kind == "dark"
+    assert not (world.data_dir / "worker.pid").exists()
+
+
+def test_a_first_build_that_is_broken_is_tried_again_by_a_restart_once_it_is_mended(world: World):
+    app = world.app("1.0.0", "exits at import")
+    assert world.ensure(app).code == 1
+    (app.folder / "hosted.py").write_text((world.app("1.0.0").folder / "hosted.py").read_text())
+    assert world.restart(app).code == 0
+
+
+def test_a_hanging_build_ends_itself_when_its_launcher_was_killed(world: World):
+    world.settings["INCUMBENT_START_TIMEOUT"] = "1"
+    launcher = world.begin(world.app("1.0.0", "never ready"), "ensure")
+    eventually(lambda: world.events("pid_written"), "the worker holds the port")
+    launcher.kill()
+    launcher.wait()
+    pid = world.events("pid_written")[0]["pid"]
+    eventually(lambda: start_token(pid) is None, "the worker ends itself")
+    assert world.events("own_deadline")
+    assert not (world.data_dir / "worker.pid").exists()
+    done = world.ensure(world.app("2.0.0"))
+    assert (done.code, done.said["version"]) == (0, "2.0.0")
+
+
+def test_an_understudy_does_not_outlive_its_predecessor(world: World):
+    old = world.app("1.0.0")
+    first = world.ensure(old).said["pid"]
+    restart = world.begin(world.app("2.0.0", "slow to import"), "restart")
+    eventually(lambda: world.events("understudy_spawned"), "the understudy rehearses")
+    os.kill(first, signal.SIGKILL)
+    done = world.end(restart)
+    assert (done.code, done.said["version"]) == (0, "2.0.0"), done
+    [rehearsed] = world.events("understudy_spawned")
+    understudy = int(rehearsed["why"].split()[0].removeprefix("pid="))
+    eventually(lambda: start_token(understudy) is None, "the understudy is gone")
+    assert done.said["pid"] != understudy
+    assert understudy not in {life["pid"] for life in world.lives("begins")}
+
+
+@pytest.mark.parametrize("flaw", ["slow to start", "slow to import"])
+def test_a_build_that_was_killed_by_somebody_is_not_blamed(world: World, flaw):
+    app = world.app("1.0.0", flaw)
+    caller = world.begin(app, "ensure")
+    eventually(lambda: world.events("pid_written"), "the worker is on its way")
+    os.kill(world.events("pid_written")[0]["pid"], signal.SIGKILL)
+    done = world.end(caller)
+    assert done.code == 0, done
+    assert world.spawns() == 2
+    assert world.record()["rejected"] == []
+
+
+@pytest.mark.parametrize("flaw", ["slow to start", "slow to import"])
+def test_a_worker_asked_to_stop_on_its_way_up_stops(world: World, flaw):
+    app = world.app("1.0.0", flaw)
+    caller = world.begin(app, "ensure")
+    eventually(lambda: world.events("pid_written"), "the worker is on its way")
+    assert world.stop(app).code == 0
+    done = world.end(caller)
+    assert done.code == 1  # a stop that is read after the import finds the worker up
+    assert done.said["event"] in ("child_stopped", "launches_spent")
+    assert world.record()["rejected"] == []
+    assert world.seen().kind == "dark"
+    assert len(world.lives("begins")) == len(world.lives("ends"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_worker_properly(world: World, number):
+    pid = world.ensure(world.app("1.0.0")).said["pid"]
+    os.kill(pid, number)
+    eventually(lambda: start_token(pid) is None, "the worker ends")
+    assert len(world.lives("ends")) == 1
+    assert world.trace()[-1]["to"] == "idle/stopped"
+    assert not (world.data_dir / "worker.pid").exists()
+    assert world.seen().kind == "dark"

@@ -1,0 +1,242 @@
+"""The gate answers for the worker itself, lets the rest through to the app."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from incumbent.lifecycle import states
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.system import RECYCLE, RESTART, SHUTDOWN
+from incumbent.server.gate import Gate
+
+HOST = b"127.0.0.1:20001"
+SECRET = "ab" * 32
+LIMIT_S = 10.0
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.body)
+
+
+class Desk:
+    """A worker's office without a worker; `asked` is what was put before it."""
+
+    def __init__(self, state: str = states.VERIFIED, answers: bool = True) -> None:
+        self.token, self.instance, self.state = SECRET, "this-one", state
+        self.asked: list[tuple[str, bool]] = []
+        self._answers = answers
+
+    def health(self) -> Health:
+        return Health(pid=1, version="1.0.0", state=self.state, since=0.0, instance=self.instance)
+
+    def extra(self) -> dict[str, object]:
+        return {"versionSource": "app"}
+
+    def ask(self, what: str, rebind: bool) -> asyncio.Future[None]:
+        self.asked.append((what, rebind))
+        future = asyncio.get_running_loop().create_future()
+        if self._answers:
+            future.set_result(None)
+        return future
+
+
+async def hosted(scope: Any, _: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"hosted {scope['path']}".encode()})
+
+
+async def call(
+    gate: Gate, path: str, method: str = "GET", body: bytes = b"", headers: Any = ((b"host", HOST),)
+) -> Answer:
+    """Give what the gate answers to one request."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1), "server": None,
+    }  # fmt: skip
+    await asyncio.wait_for(gate(scope, receive, send), LIMIT_S)
+    content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
+    return Answer(sent[0]["status"], content)
+
+
+def answer(desk: Desk, path: str, *, opened: bool = True, **request: Any) -> Answer:
+    async def run() -> Answer:
+        gate = Gate(desk, frozenset({HOST, b"localhost"}))
+        if opened:
+            gate.open(hosted)
+        return await call(gate, path, **request)
+
+    return asyncio.run(run())
+
+
+def admin(desk: Desk, what: str = "restart", secret: str = SECRET, **said: object) -> Answer:
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {secret}".encode()))
+    body = json.dumps(said).encode()
+    return answer(desk, f"/api/admin/{what}", method="POST", body=body, headers=headers)
+
+
+def test_health_tells_who_answers():
+    said = answer(Desk(), "/api/health").said
+    assert (said["pid"], said["version"], said["instance"]) == (1, "1.0.0", "this-one")
+    assert said["versionSource"] == "app"
+
+
+def test_health_is_told_before_the_app_is_up():
+    assert answer(Desk(states.STARTING), "/api/health", opened=False).status == 200
+
+
+@pytest.mark.parametrize("state", sorted(states.SERVING))
+def test_a_worker_in_office_is_ready(state):
+    assert answer(Desk(state), "/api/readiness").status == 200
+
+
+@pytest.mark.parametrize("state", [states.STARTING, states.DRAINING, states.STOPPING])
+def test_a_worker_out_of_office_is_not_ready(state):
+    assert answer(Desk(state), "/api/readiness").status == 503
+
+
+@pytest.mark.parametrize("host", [HOST, b"localhost", b"LocalHost"])
+def test_a_loopback_name_is_let_in(host):
+    assert answer(Desk(), "/", headers=((b"host", host),)).body == b"hosted /"
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"127.0.0.1:20002", b"127.0.0.1.evil", b""])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/admin/shutdown"])
+def test_a_foreign_name_is_not_let_in(host, path):
+    desk = Desk()
+    assert answer(desk, path, headers=((b"host", host),)).status == 400
+    assert desk.asked == []
+
+
+def test_a_second_name_is_not_let_in_behind_a_good_one():
+    headers = ((b"host", HOST), (b"host", b"evil.example"))
+    assert answer(Desk(), "/", headers=headers).status == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/events", "/api/healthy", "/lifecycles"])
+def test_every_other_path_is_the_apps(path):
+    assert answer(Desk(), path).body == f"hosted {path}".encode()
+
+
+@pytest.mark.parametrize("path", ["/api/admin/", "/api/admin/nothing", "/api/admin/restart"])
+def test_a_reserved_path_is_never_the_apps(path):
+    assert b"hosted" not in answer(Desk(), path).body
+
+
+def test_a_request_waits_until_the_doors_open():
+    async def run() -> Answer:
+        gate = Gate(Desk(), frozenset({HOST}))
+        waiting = asyncio.ensure_future(call(gate, "/"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        gate.open(hosted)
+        return await waiting
+
+    assert asyncio.run(run()).body == b"hosted /"
+
+
+@pytest.mark.parametrize(("what", "ask"), [("restart", RESTART), ("shutdown", SHUTDOWN)])
+def test_an_ask_with_the_secret_is_accepted(what, ask):
+    desk = Desk()
+    assert admin(desk, what, instance="this-one").status == 202
+    assert desk.asked == [(ask, False)]
+
+
+def test_a_recycle_is_told_apart_from_a_restart():
+    desk = Desk()
+    assert admin(desk, why="recycle").status == 202
+    assert desk.asked == [(RECYCLE, False)]
+
+
+def test_a_restart_may_ask_for_the_other_strategy():
+    desk = Desk()
+    assert admin(desk, handover="rebind").status == 202
+    assert desk.asked == [(RESTART, True)]
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET + "0", "ü"])
+@pytest.mark.parametrize("what", ["restart", "shutdown"])
+def test_an_ask_without_the_secret_is_refused(what, secret):
+    desk = Desk()
+    assert admin(desk, what, secret=secret).status == 401
+    assert desk.asked == []
+
+
+def test_an_ask_of_another_instance_is_refused():
+    desk = Desk()
+    refused = admin(desk, instance="another-one")
+    assert (refused.status, refused.said["code"]) == (409, "another-instance")
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 9000])
+def test_an_ask_that_is_no_object_is_refused(body):
+    desk = Desk()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    path = "/api/admin/shutdown"
+    assert answer(desk, path, method="POST", body=body, headers=headers).status == 400
+    assert desk.asked == []
+
+
+def test_a_restart_joins_a_handover_that_is_under_way():
+    desk = Desk(states.DRAINING)
+    assert admin(desk).status == 202
+    assert desk.asked == []
+
+
+def test_a_worker_that_is_not_in_office_yet_refuses_a_restart():
+    desk = Desk(states.STARTING)
+    assert admin(desk).status == 409
+    assert desk.asked == []
+
+
+def test_a_worker_that_is_not_in_office_yet_hears_a_stop():
+    desk = Desk(states.STARTING)
+    assert admin(desk, "shutdown").status == 202
+    assert desk.asked == [(SHUTDOWN, False)]
+
+
+def test_an_ask_that_is_not_taken_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incumbent.server.gate.ACCEPT_TIMEOUT_S", 0.05)
+    assert admin(Desk(answers=False)).status == 503
+
+
+def test_nobody_asks_by_get():
+    desk = Desk()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    assert answer(desk, "/api/admin/shutdown", headers=headers).status == 405
+    assert desk.asked == []
+
+
+def test_the_doors_hold_requests_again_after_closing():
+    async def run(then: Callable[[Gate], None]) -> bool:
+        gate = Gate(Desk(), frozenset({HOST}))
+        gate.open(hosted)
+        then(gate)
+        waiting = asyncio.ensure_future(call(gate, "/"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        done = waiting.done()
+        gate.open(hosted)
+        await waiting
+        return done
+
+    assert asyncio.run(run(lambda _: None))
+    assert not asyncio.run(run(Gate.close))
