@@ -136,7 +136,7 @@ def seen_of(health: Health) -> Seen:
     """Give what a probe saw when a worker of ours answered."""
     if health.state in states.COMING_UP or health.state in states.RESUMED:
         return Seen(STARTING, health)
-    if health.state in states.LEAVING:
+    if health.state in states.LEAVING or health.state in states.WORKER_FINAL:
         return Seen(LEAVING, health)
     if health.state == states.VERIFIED:
         return Seen(SERVING, health)

@@ -240,6 +240,8 @@ def test_a_connection_to_oneself_is_dark():
         (states.REHEARSING, LEAVING),
         (states.SHEPHERDING, LEAVING),
         (states.STOPPING, LEAVING),
+        (states.FAILED, LEAVING),
+        (states.STOPPED, LEAVING),
         ("thinking", FOREIGN),
     ],
 )
