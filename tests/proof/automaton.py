@@ -1,0 +1,231 @@
+"""Turns a shipped driver into an automaton, built lazily by replaying it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import incumbent.lifecycle.driver as driver_module
+from incumbent.lifecycle import states
+from incumbent.lifecycle.health import Seen
+from incumbent.lifecycle.machines import MACHINES, Row
+from incumbent.lifecycle.spawner import Spawner
+from incumbent.lifecycle.stopper import Stopper
+from incumbent.lifecycle.system import RECYCLE
+from incumbent.lifecycle.tenure import Tenure
+
+from .frames import FORGOTTEN, fingerprint
+from .verbs import Call, Verbs
+
+# After these verbs a driver has done with what it last saw: the next look replaces it.
+_SEEN_IS_OVER = frozenset(
+    {"acquire", "ask", "kill", "lock_is_free", "mark_good", "pause", "probe", "reject"}
+    | {"spawn", "watch"}
+)
+
+_OPENING = (states.STARTING, states.VERIFIED)
+# Everywhere else these are set anew before they are read.
+_OUT = frozenset({states.DRAINING, states.DRAINED, states.APP_DOWN, states.OFFERING})
+_CARED_FOR = frozenset({states.SPAWNING, states.TENDING, states.SHEPHERDING})
+_NEEDED_IN = {
+    "_target": frozenset({states.HANDING_OFF}),
+    "_why": frozenset({states.LOCKING, states.HANDING_OFF, states.REHEARSING, states.SPAWNING})
+    | _OUT,
+    "_attempts": frozenset({states.HANDING_OFF, states.REHEARSING}) | _OUT | _CARED_FOR,
+    "_still_ours": frozenset({states.TENDING, states.SHEPHERDING}),
+}
+
+
+class Local(NamedTuple):
+    """One state of one driver: what it asks of the world next, and what the world may know."""
+
+    program: tuple[Any, ...]
+    call: Call
+    state: str
+    recycle: bool
+    good_next: bool
+    final: Any  # for a run that is over: (event, exit code or the health it was verified by, Run)
+
+
+class Automata:
+    """Every driver of one exploration; a local state is a number."""
+
+    def __init__(self, materialise: Callable[[Call, Any], Any]) -> None:
+        self._materialise = materialise
+        self.locals: list[Local] = []
+        self.calls: list[Call] = []
+        self.states: list[str] = []
+        self._history: list[tuple[int, Any] | None] = []
+        self._known: dict[Any, int] = {}
+        self._begun: dict[Any, int] = {}
+        self._moves: dict[tuple[int, Any], int] = {}
+        self.rows: dict[tuple[int, Any], tuple[Row, ...]] = {}
+        self.taken: set[tuple[str, Row]] = set()
+        self._engines: dict[tuple[str, str], list[Any]] = {}
+        self._replay_of: dict[int, tuple[Any, Any]] = {}
+
+    def begin(self, program: tuple[Any, ...]) -> int:
+        """Give the first local state of a program."""
+        lid = self._begun.get(program)
+        if lid is None:
+            coroutine, driver = self._start(program)
+            call = coroutine.send(None)
+            lid = self._begun[program] = self._number(program, coroutine, driver, call, None)
+        return lid
+
+    def advance(self, lid: int, result: Any) -> int:
+        """Give the local state after the world answered."""
+        key = (lid, result)
+        after = self._moves.get(key)
+        if after is None:
+            after = self._moves[key] = self._advance(lid, result)
+        return after
+
+    def _advance(self, lid: int, result: Any) -> int:
+        program = self.locals[lid].program
+        coroutine, driver = self._live(lid)
+        call: Call | None = self.calls[lid]
+        rows = []
+        try:
+            call = coroutine.send(self._materialise(call, result))
+            while call[0] == "note" and not self._is_a_point(program, call[1]):
+                rows.append(call[1])
+                self.taken.add((self._machine(program), call[1]))
+                call = coroutine.send(None)
+        except StopIteration:
+            call = None
+        self.rows[lid, result] = tuple(rows)
+        if call is not None and call[0] == "note":
+            self.taken.add((self._machine(program), call[1]))
+        return self._number(program, coroutine, driver, call, (lid, result))
+
+    def _is_a_point(self, program: tuple[Any, ...], row: Row) -> bool:
+        """Whether others may act between this row and what came before: it opens the doors."""
+        return program[0] == "worker" and (row.source, row.dest) == _OPENING
+
+    @staticmethod
+    def _machine(program: tuple[Any, ...]) -> str:
+        return "spawner" if program[0] in ("ensure", "restart") else program[0]
+
+    def _number(
+        self,
+        program: tuple[Any, ...],
+        coroutine: Any,
+        driver: Any,
+        call: Call | None,
+        came: tuple[int, Any] | None,
+    ) -> int:
+        if call is None:
+            seen = getattr(driver, "seen", None)
+            health = seen.health if isinstance(seen, Seen) else None
+            told = (health.pid, health.version, health.since, health.state) if health else None
+            final = (
+                driver.last_event,
+                driver.exit_code if isinstance(driver, Tenure) else told,
+                getattr(driver, "run_facts", None),
+            )
+            call = ("over",)
+            print_ = (driver.state, final)
+        else:
+            final = None
+            self._forget(driver, call)
+            print_ = fingerprint(coroutine, driver)
+        key = (program, call, print_)
+        lid = self._known.get(key)
+        if lid is None:
+            lid = self._known[key] = len(self.locals)
+            recycle = getattr(driver, "_why", None) == RECYCLE
+            good = getattr(driver, "_good_next", False)
+            self.locals.append(Local(program, call, driver.state, recycle, good, final))
+            self.calls.append(call)
+            self.states.append(driver.state)
+            self._history.append(came)
+            if final is None:
+                self._replay_of[lid] = (coroutine, driver)
+                return lid
+        self._give_back(program, driver, coroutine)
+        return lid
+
+    @staticmethod
+    def _forget(driver: Any, call: Call) -> None:
+        """Blank what is only for people, or replaced before it is read; reading it is an error."""
+        driver.facts = ""
+        if call[0] != "note" and not driver._engine.final:
+            driver.last_event = ""
+        held = vars(driver)
+        if "words" in held:
+            driver.words = ""
+        if "found" in held:
+            driver.found = False
+        if "seen" in held and call[0] in _SEEN_IS_OVER:
+            driver.seen = FORGOTTEN
+        where = driver.state
+        for name, needed_in in _NEEDED_IN.items():
+            if name in held and where not in needed_in:
+                setattr(driver, name, FORGOTTEN)
+
+    def _live(self, lid: int) -> tuple[Any, Any]:
+        """Give a driver suspended in this local state, by replay where none is kept."""
+        kept = self._replay_of.pop(lid, None)
+        if kept is not None:
+            return kept
+        results = []
+        at = lid
+        while (came := self._history[at]) is not None:
+            at, result = came
+            results.append((at, result))
+        coroutine, driver = self._start(self.locals[lid].program)
+        call = coroutine.send(None)
+        self._forget(driver, call)
+        for at, result in reversed(results):
+            call = coroutine.send(self._materialise(self.calls[at], result))
+            for _ in self.rows[at, result]:
+                call = coroutine.send(None)
+            self._forget(driver, call)
+        return coroutine, driver
+
+    def _start(self, program: tuple[Any, ...]) -> tuple[Any, Any]:
+        shipped, driver_module.Engine = driver_module.Engine, self._engine
+        try:
+            driver = _made(program)
+        finally:
+            driver_module.Engine = shipped
+        return driver.run(), driver
+
+    def _engine(self, machine: str, initial: str) -> Any:
+        pool = self._engines.setdefault((machine, initial), [])
+        if pool:
+            return pool.pop()
+        from incumbent.lifecycle.engine import Engine
+
+        return Engine(machine, initial)
+
+    def _give_back(self, program: tuple[Any, ...], driver: Any, coroutine: Any) -> None:
+        """Use the engine again: making one costs more than a whole replay."""
+        coroutine.close()
+        engine = driver._engine
+        initial = states.UNDERSTUDY if program[0] == "worker" and program[1] else states.IDLE
+        engine._machine.set_state(initial)
+        self._engines.setdefault((engine.machine, initial), []).append(engine)
+
+    def path(self, lid: int) -> list[tuple[Call, Any]]:
+        """Give what one driver asked and was answered on the way to a local state."""
+        steps = []
+        while (came := self._history[lid]) is not None:
+            lid, result = came
+            steps.append((self.calls[lid], result))
+        return steps[::-1]
+
+
+def _made(program: tuple[Any, ...]) -> Any:
+    verbs = Verbs()
+    if program[0] == "worker":
+        return Tenure(verbs, program[1], program[2])  # type: ignore[arg-type] - both protocols
+    if program[0] == "stop":
+        return Stopper(verbs)  # type: ignore[arg-type] - both protocols
+    return Spawner(verbs, program[0] == "restart")  # type: ignore[arg-type] - both protocols
+
+
+def every_row() -> set[tuple[str, Row]]:
+    """Give each row of each table, with its machine."""
+    return {(machine, row) for machine, (rows, _, _) in MACHINES.items() for row in rows}

@@ -1,0 +1,112 @@
+"""Names the bounded worlds that are searched to their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .world import (
+    HANGS,
+    HANGS_EARLY,
+    MISLABELLED,
+    NO_IMPORT,
+    NO_RESUME,
+    NO_START,
+    Configuration,
+)
+
+E1, E2, E3 = ("ensure", "1"), ("ensure", "2"), ("ensure", "3")
+R1, R2, R3 = ("restart", "1"), ("restart", "2"), ("restart", "3")
+STOP = ("stop", "1")
+
+WELL = ("worker_fits", "child_ready")
+STOPPED = (*WELL, "port_dark", "child_stopped", "launches_spent")
+
+_BROKEN = {
+    "fails to import": NO_IMPORT,
+    "app fails": NO_START,
+    "hangs": HANGS,
+    "hangs in its import": HANGS_EARLY,
+    "is mislabelled": MISLABELLED,
+}
+
+
+def _at_1(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
+    """Give a world in which version 1 serves and is the last good one."""
+    more = {"workers": 3, "serving": "1", "recorded": "1", "good": "1"} | more
+    return Configuration(name, launchers, **more)
+
+
+def _dark(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
+    """Give a world in which nobody serves; version 1 was good, unless `more` says otherwise."""
+    more = {"workers": 3, "recorded": "1", "good": "1"} | more
+    return Configuration(name, launchers, **more)
+
+
+def _both() -> list[Configuration]:
+    """Give every world that is searched for each strategy."""
+    found = [
+        _at_1("1 ensure, 1 kill, 1 overrun", E2, kills=1, overruns=1, liveness=True, outcomes=WELL),
+        _at_1("2 ensures, no fault", E2, E2, liveness=True, outcomes=WELL, recycles=1),
+        _at_1("2 ensures, 1 kill, 1 overrun", E2, E2, kills=1, overruns=1, liveness=True),
+        _at_1("2 ensures, 1 kill, 2 overruns", E2, E2, kills=1, overruns=2),
+        _at_1("3 ensures, 1 kill", E2, E2, E2, kills=1),
+        _at_1("ensure and restart, 1 kill", E2, R2, kills=1, liveness=True),
+        _at_1("ensure and restart, 1 overrun, 1 early deadline", E2, R2, overruns=1, deadlines=1),
+        _at_1("2 restarts, 1 kill", R2, R2, kills=1, outcomes=WELL, generations=3),
+        _at_1("restart and stop, 1 kill", R2, STOP, kills=1, liveness=True),
+        _at_1("restart against recycle against stop", R2, E2, STOP),
+        _at_1("installs of 2 versions", E1, E2, E2, outcomes=WELL, recycles=1, liveness=True),
+        _at_1("installs of 3 versions", E2, E3, workers=4, outcomes=WELL, recycles=2),
+        _at_1("a pinned version", E2, R2, pinned="1", outcomes=WELL, recycles=0, liveness=True),
+        _at_1("2 ensures, SIGTERM", E2, E2, signals=1),
+        _at_1("ensure and restart, 1 lost answer", E2, R2, losses=1),
+        _at_1("ensure and stop, a foreign server", E2, STOP, foreigners=1, kills=1),
+        _at_1("ensure and stop, the lock denied", E2, STOP, denials=1, kills=1),
+    ]
+    for words, how in _BROKEN.items():
+        broken = (("2", how),)
+        found.append(
+            _at_1(f"a build that {words}", E2, R2, broken=broken, workers=4, liveness=True)
+        )
+    found.append(
+        _at_1("a build whose app fails, 1 kill", E2, E2, broken=(("2", NO_START),), kills=1)
+    )
+    broken = (("2", NO_START), ("1", NO_RESUME))
+    found.append(_at_1("a build and its predecessor's app fail", E2, broken=broken, workers=4))
+    return found
+
+
+def _cold() -> list[Configuration]:
+    """Give the worlds without a predecessor, where no strategy matters."""
+    found = [
+        _dark("cold: 1 ensure", E1, liveness=True, outcomes=WELL),
+        _dark("cold: 3 ensures, 1 kill, 1 overrun", E2, E2, E2, kills=1, overruns=1, liveness=True),
+        _dark("cold: 2 ensures, 2 kills, 2 overruns", E2, E2, kills=2, overruns=2, workers=4),
+        _dark("cold: the very first ensures", E1, E1, recorded="", good="", kills=1, liveness=True),
+        _dark("cold: ensure and stop, 1 kill, 1 overrun", E2, STOP, kills=1, overruns=1),
+        _dark("cold: ensure, stop, SIGTERM", E2, STOP, signals=1, deadlines=1),
+        _dark("cold: stop with nothing there", STOP, denials=1, foreigners=1, deadlines=1),
+    ]
+    for words, how in _BROKEN.items():
+        broken = (("2", how),)
+        found += [
+            _dark(f"cold: a build that {words}", E2, R2, broken=broken, workers=4, kills=1),
+            _dark(f"cold: the first build {words}", E2, E2, recorded="", good="", broken=broken),
+        ]
+    return found
+
+
+def _all() -> tuple[Configuration, ...]:
+    found = _cold()
+    for strategy in ("seamless", "rebind"):
+        for c in _both():
+            name = f"{strategy}: {c.name}"
+            found.append(c._replace(name=name, seamless=strategy == "seamless"))
+    return tuple(found)
+
+
+CONFIGURATIONS = _all()
+
+NAMED = {c.name: c for c in CONFIGURATIONS}
+SHORT = frozenset(NAMED)
+COSTS: dict[str, int] = {}

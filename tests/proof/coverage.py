@@ -1,0 +1,51 @@
+"""Guards against vacuity: what no exploration took is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from .automaton import every_row
+from .summary import Summary
+
+INVARIANTS: Final[Mapping[str, str]] = {
+    "I1": "at most one process accepts, at most one runs the app",
+    "I2": "who writes the PID file or the app's state listens",
+    "I3": "who failed to listen never serves, never writes",
+    "I4": "one holder that has not overrun; no lock removed, no record changed by another",
+    "I5": "one unborn child of a holder that has not overrun",
+    "I6": "the PID file names the listener, a dead process, or is absent",
+    "I7": "one recycle a run",
+    "I8": "no spawn into a live port by a holder that has not overrun",
+    "L1": "every run ends by its deadline",
+    "L2": "once faults stop, the next event comes to a current worker",
+    "L3": "k versions cost at most k - 1 recycles",
+    "V1": "no run ends with the lock",
+    "V2": "no run ends, no lock is released with a child that is not settled",
+    "V3": "who is verified was verified by the right worker",
+    "V4": "the record calls good what was up, rejects what was at fault, and nothing else",
+    "V5": "without a fault every run ends as it should",
+    "V6": "no recycle replaces a newer worker by an older one",
+    "V7": "restarts that meet coalesce",
+    "V8": "no healthy answer before `up`",
+}
+
+# Rows that no exploration takes, each with the reason.
+EXCEPTIONS: Final[Mapping[tuple[str, str, str, str], str]] = {}
+
+
+def missing(reports: Iterable[Summary]) -> list[str]:
+    """Give a line for each row that was never taken and each invariant that was never at stake."""
+    rows: set[tuple[str, tuple[str, str, str]]] = set()
+    stakes: set[str] = set()
+    for report in reports:
+        rows |= report.rows
+        stakes |= report.at_stake
+    lines = []
+    for machine, row in sorted(every_row()):
+        excepted = (machine, *row) in EXCEPTIONS
+        if ((machine, tuple(row)) in rows) == excepted:
+            how = "taken although excepted" if excepted else "never taken"
+            lines.append(f"{how}: {machine}: {row!r}")
+    lines += [f"never at stake: {i} ({INVARIANTS[i]})" for i in INVARIANTS if i not in stakes]
+    return lines

@@ -1,0 +1,123 @@
+"""Gives the shipped drivers a system whose every verb is a point of interleaving."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Generator
+
+from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.record import Build, Record
+from incumbent.lifecycle.system import Ask, Child, Claim, Ended, Reply, Run, Step
+
+Call = tuple  # (verb, *arguments)
+
+
+@types.coroutine
+def _yielded(*call: object) -> Generator[Call, object, object]:
+    return (yield call)
+
+
+class Verbs:
+    """Launcher and Office in one: each verb only tells what is asked of the world."""
+
+    async def note(self, row: Row, facts: str) -> None:  # noqa: ARG002 - a protocol's signature
+        await _yielded("note", row)
+
+    async def acquire(self) -> Claim:
+        return await _yielded("acquire")
+
+    async def lock_is_free(self) -> bool:
+        return await _yielded("lock_is_free")
+
+    async def release(self) -> None:
+        await _yielded("release")
+
+    async def record(self) -> Record | None:
+        return await _yielded("record")
+
+    async def mark_good(self, build: Build) -> bool:
+        return await _yielded("mark_good", build)
+
+    async def reject(self, build: Build, reason: str, late: bool) -> bool:  # noqa: ARG002 - same
+        return await _yielded("reject", build, late)
+
+    async def spawn(self, build: Build, understudy: bool) -> Child:
+        return await _yielded("spawn", build, understudy)
+
+    async def watch(self, child: Child) -> Ended:
+        return await _yielded("watch", child.pid)
+
+    async def kill(self, child: Child) -> Ended:
+        return await _yielded("kill", child.pid)
+
+    async def pause(self) -> bool:
+        return await _yielded("pause")
+
+    async def begin(self, restart: bool) -> Run:
+        return await _yielded("begin", restart)
+
+    async def probe(self):
+        return await _yielded("probe")
+
+    async def ask(self, what: str, instance: str) -> Reply:
+        return await _yielded("ask", what, instance)
+
+    async def listen(self) -> Step:
+        return await _yielded("listen")
+
+    async def close(self) -> None:
+        await _yielded("close")
+
+    async def write_pid(self) -> None:
+        await _yielded("write_pid")
+
+    async def remove_pid(self) -> None:
+        await _yielded("remove_pid")
+
+    async def load(self) -> Step:
+        return await _yielded("load")
+
+    async def start_app(self) -> Step:
+        return await _yielded("start_app")
+
+    async def stop_app(self) -> None:
+        await _yielded("stop_app")
+
+    async def say_ready(self) -> None:
+        await _yielded("say_ready")
+
+    async def say_up(self) -> None:
+        await _yielded("say_up")
+
+    async def next_ask(self) -> Ask:
+        return await _yielded("next_ask")
+
+    async def poll_ask(self) -> Ask | None:
+        return await _yielded("poll_ask")
+
+    async def accept_ask(self, ask: Ask) -> None:
+        await _yielded("accept_ask", ask.number)
+
+    async def refuse(self, reason: str) -> None:  # noqa: ARG002 - a protocol's signature
+        await _yielded("refuse")
+
+    async def hold_lock_wait(self) -> None:
+        await _yielded("hold_lock_wait")
+
+    async def can_pass_socket(self, build: Build) -> bool:
+        return await _yielded("can_pass_socket", build)
+
+    async def rehearse(self, child: Child) -> Ended | Ask:
+        return await _yielded("rehearse", child.pid)
+
+    async def drain(self) -> None:
+        await _yielded("drain")
+
+    async def accept_again(self) -> None:
+        await _yielded("accept_again")
+
+    async def pass_baton(self, child: Child) -> bool:
+        return await _yielded("pass_baton", child.pid)
+
+    async def await_baton(self) -> Step:
+        return await _yielded("await_baton")

@@ -1,0 +1,1104 @@
+"""An in-memory kernel under the shipped drivers: what each verb does, what each fault does.
+
+A state is a tuple of values: the shared things, then one entry for each launcher, then one for
+each worker process. Every verb is one step; a step that only its own actor could notice is done
+together with the one before it (`pause`, `refuse`, `can_pass_socket`, `hold_lock_wait`,
+`say_ready`, `accept_ask`, `remove_pid`, the import of a worker that holds the port, and a note
+that opens no door).
+"""
+
+# ruff: noqa: ARG002 - every verb has the one signature
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from incumbent.lifecycle import health as h
+from incumbent.lifecycle import states
+from incumbent.lifecycle.engine import RefusedError
+from incumbent.lifecycle.health import Health, Seen
+from incumbent.lifecycle.record import Build, Record, marked_good, registered, rejected
+from incumbent.lifecycle.system import (
+    ACCEPTED,
+    EXIT_LOST,
+    LOCK_REFUSED,
+    MISSED,
+    REFUSED,
+    SHUTDOWN,
+    UNANSWERED,
+    Ask,
+    Child,
+    Claim,
+    Ended,
+    Reply,
+    Run,
+    Step,
+)
+
+from .automaton import Automata
+
+# The shared part of a state.
+RECORD, LOCK, OFFICES, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES, ACTORS = range(9)
+
+# What every actor has: LID its local state, CLAIM its token or 0, OVERRUN whether its lease ran
+# out, CHILDREN the pids it has not settled, LAST what became of the child it settled last.
+LID, CLAIM, OVERRUN, CHILDREN, LAST = range(5)
+# A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent.
+ASKED, NUMBER, ANSWER, SPENT = range(5, 9)
+# A worker, on top.
+LEASE, BUILD, UP, READY, BATON, SINCE, APP, INBOX, ORPHAN, LOST = range(5, 15)
+
+REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
+
+DEAD, GONE, OVER = -1, -2, -3  # in place of a local state
+OVER_ENTRY = (OVER,)
+GONE_ENTRY = (GONE,)
+
+# What became of a child, for LAST.
+NOTHING, ITS_FAULT, BLAMELESS, WAS_UP = range(4)
+
+WAITING, ANSWERED, CUT_OFF = range(3)
+
+# Whose budget a fault spends.
+KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS = range(7)
+FAULTS = ("kill", "overrun", "deadline", "loss", "signal", "denial", "foreigner")
+
+FOREIGN_BIT = 1 << 20
+
+OK = "ok"
+NO_IMPORT = "does not import"
+NO_START = "its app does not start"
+HANGS = "hangs"
+HANGS_EARLY = "hangs while importing"
+MISLABELLED = "another version than recorded"
+NO_RESUME = "its app starts only once"
+
+
+class Configuration(NamedTuple):
+    """One bounded world: who is there at the beginning, and which faults may happen."""
+
+    name: str
+    launchers: tuple[tuple[str, str], ...]  # (ensure, restart or stop; its own version)
+    workers: int  # how many worker processes may ever be
+    seamless: bool = True
+    serving: str = ""  # the version that serves at the beginning; "" for a dark port
+    recorded: str = ""
+    good: str = ""
+    pinned: str = ""
+    broken: tuple[tuple[str, str], ...] = ()  # (version, how)
+    kills: int = 0
+    overruns: int = 0
+    deadlines: int = 0
+    losses: int = 0
+    signals: int = 0
+    denials: int = 0
+    foreigners: int = 0
+    outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
+    recycles: int | None = None  # L3: how many may happen in all
+    generations: int | None = None  # how many offices may be taken in all
+    liveness: bool = False
+    limit: int = 3_000_000
+
+
+class Move(NamedTuple):
+    """One step: by whom, what, with which answer, whether it is a fault, to which state."""
+
+    actor: int
+    what: str
+    result: Any
+    fault: bool
+    state: tuple[Any, ...] | None  # None: beyond the bound on processes
+    waits: bool = False  # its actor looked at its deadline on the way
+
+
+def build_of(version: str, seamless: bool = True) -> Build:
+    """Give the build of one version."""
+    strategies = ("seamless", "rebind") if seamless else ("rebind",)
+    return Build(version, "app", "python", (), "", strategies)
+
+
+class World:
+    """The rules; the verbs are methods named after those of the drivers' system."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = c = configuration
+        self.launchers = len(c.launchers)
+        self.first_worker = ACTORS + self.launchers
+        self.automata = Automata(self.materialise)
+        self.broken = dict(c.broken)
+        self.builds: list[Build] = []
+        self._build_numbers: dict[Build, int] = {}
+        self.records: list[Record] = []
+        self._record_numbers: dict[Record, int] = {}
+        self._changes: dict[Any, Any] = {}
+        self._wrong_change: Any = None
+        self.found: tuple[str, str] | None = None
+        self.ignored: frozenset[str] = frozenset()
+        self.at_stake: set[str] = set()
+        self.own_deadlines: set[str] = set()
+        self.free_deadlines = False
+        self._verbs = {
+            name.removeprefix("do_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("do_")
+        }
+        self._calls = self.automata.calls
+        self._states = self.automata.states
+        self._same = self._equal_launchers()
+
+    def calmed(self, configuration: Configuration) -> World:
+        """Give the world of another configuration whose values have the same numbers."""
+        other = type(self)(configuration)
+        other.automata, other._calls, other._states = self.automata, self._calls, self._states
+        other.builds, other._build_numbers = self.builds, self._build_numbers
+        other.records, other._record_numbers = self.records, self._record_numbers
+        other.ignored, other.at_stake = self.ignored, self.at_stake
+        other.own_deadlines, other._same = self.own_deadlines, []
+        return other
+
+    # How a world begins.
+
+    def initial(self) -> tuple[Any, ...]:
+        """Give the first state: launchers that have not begun, a worker in office or none."""
+        c = self.configuration
+        good = build_of(c.good) if c.good else None
+        recorded = build_of(c.recorded) if c.recorded else None
+        record = self.number_of_record(Record("", recorded, good, (), c.pinned))
+        budget = (
+            c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners,
+        )  # fmt: skip
+        state: list[Any] = [record, (), 0, 0, 0, 0, budget, 0]
+        state += [self.new_launcher(machine) for machine, _ in c.launchers]
+        state += [()] * c.workers
+        if c.serving:
+            self._put_in_office(state, c.serving)
+        return tuple(state)
+
+    def new_launcher(self, machine: str) -> tuple[Any, ...]:
+        """Give a launcher that has not begun."""
+        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0)
+
+    def _put_in_office(self, state: list[Any], version: str) -> None:
+        lid = self.automata.begin(("worker", False, version))
+        answers = {
+            "listen": ("step", "listen_ok"),
+            "load": ("step", "imported"),
+            "start_app": ("step", "app_up"),
+        }
+        while self._calls[lid][0] != "next_ask":
+            lid = self.automata.advance(lid, answers.get(self._calls[lid][0]))
+        build = self.number_of_build(build_of(version))
+        state[OFFICES], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
+        state[self.first_worker] = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0)
+
+    def _equal_launchers(self) -> list[list[int]]:
+        groups: dict[Any, list[int]] = {}
+        for index, launcher in enumerate(self.configuration.launchers):
+            groups.setdefault(launcher, []).append(ACTORS + index)
+        return [group for group in groups.values() if len(group) > 1]
+
+    # Numbers for values, so that a state stays small.
+
+    def number_of_record(self, record: Record) -> int:
+        """Give the number of a record."""
+        number = self._record_numbers.get(record)
+        if number is None:
+            number = self._record_numbers[record] = len(self.records)
+            self.records.append(record)
+        return number
+
+    def number_of_build(self, build: Build) -> int:
+        """Give the number of a build."""
+        number = self._build_numbers.get(build)
+        if number is None:
+            number = self._build_numbers[build] = len(self.builds)
+            self.builds.append(build)
+        return number
+
+    def materialise(self, call: tuple[Any, ...], result: Any) -> Any:
+        """Give the value that a driver gets for an answer of the world."""
+        if not isinstance(result, tuple):
+            return result
+        kind = result[0]
+        if kind == "seen":
+            return self._seen(result)
+        if kind == "step":
+            return Step(result[1])
+        if kind == "claim":
+            return Claim(result[1], "denied" if result[1] == LOCK_REFUSED else "")
+        if kind == "reply":
+            return Reply(result[1])
+        if kind == "record":
+            return self.records[result[1]]
+        if kind == "run":
+            return Run(result[1] + 0.5, result[2])
+        if kind == "child":
+            return Child(result[1], call[1])
+        if kind == "ask":
+            return Ask(result[1], result[2])
+        assert kind == "ended", kind
+        _, code, up, ready, late, seen = result
+        return Ended(code, up, ready, late, "", self._seen(seen) if seen else None)
+
+    @staticmethod
+    def _seen(result: tuple[Any, ...]) -> Seen:
+        if len(result) == 2:
+            return Seen(result[1])
+        _, kind, pid, version, state, since = result
+        health = Health(pid=pid, version=version, state=state, since=since, instance=str(pid))
+        return Seen(kind, health)
+
+    # Steps.
+
+    def moves(self, state: tuple[Any, ...]) -> Iterator[Move]:
+        """Give everything that can happen next."""
+        for actor in range(ACTORS, len(state)):
+            entry = state[actor]
+            if entry and entry[LID] >= 0:
+                call = self._calls[entry[LID]]
+                yield from self._verbs[call[0]](state, actor, entry, call)
+        yield from self.faults(state)
+
+    def bad(self, invariant: str, what: str) -> None:
+        """Take down a broken invariant; the first one counts."""
+        if self.found is None and invariant not in self.ignored:
+            self.found = (invariant, what)
+
+    def went_on(
+        self, s: list[Any], actor: int, me: list[Any], what: str, result: Any, fault: bool = False
+    ) -> Iterator[Move]:
+        """Give the state after an answer, and after what its actor does with nobody looking."""
+        first = result
+        waits = False
+        while True:
+            try:
+                lid = me[LID] = self.automata.advance(me[LID], result)
+            except REFUSALS as error:
+                self.bad("T", f"{type(error).__name__}: {error}")
+                yield Move(actor, what, first, fault, tuple(s), True)
+                return
+            call = self._calls[lid]
+            verb = call[0]
+            if verb == "pause":
+                if s[BUDGET][DEADLINES] or self.free_deadlines:
+                    other, its = list(s), list(me)
+                    if not self.free_deadlines:
+                        other[BUDGET] = self.spent(s, DEADLINES)
+                    yield from self.went_on(
+                        other, actor, its, f"{what}, deadline", False, not self.free_deadlines
+                    )
+                    if not self.is_worker(actor):
+                        self.at_stake.add("L1")
+                        if self._calls[its[LID]][0] != "over":
+                            self.bad("L1", "a run went on after its deadline")
+                result = True
+                waits = True
+            elif verb == "say_ready":
+                me[READY] = 1
+                result = None
+            elif verb in ("refuse", "hold_lock_wait"):
+                result = None
+            elif verb == "remove_pid":
+                if s[PIDFILE] == self.pid(actor):
+                    s[PIDFILE] = 0
+                result = None
+            elif verb == "write_pid" and self._states[lid] != states.BOUND:
+                self.check_writes(s, actor, me, "writes the PID file")
+                s[PIDFILE] = self.pid(actor)
+                result = None
+            elif verb == "load" and self._states[lid] == states.STARTING:
+                if (event := self.loading(me)) is None:
+                    break
+                result = ("step", event)
+            elif verb == "can_pass_socket":
+                result = self.configuration.seamless and "seamless" in call[1].strategies
+            elif verb == "accept_ask":
+                self.answer(s, actor, call[1])
+                result = None
+            else:
+                break
+        if verb == "over":
+            self.ended(s, actor, me)
+        else:
+            s[actor] = tuple(me)
+        for group in self._same:
+            entries = sorted(s[index] for index in group)
+            for index, entry in zip(group, entries, strict=True):
+                s[index] = entry
+        yield Move(actor, what, first, fault, tuple(s), waits)
+
+    @staticmethod
+    def spent(s: Any, which: int) -> tuple[int, ...]:
+        """Give the budget with one fault less."""
+        budget = list(s[BUDGET])
+        budget[which] -= 1
+        return tuple(budget)
+
+    def simple(
+        self, state: tuple[Any, ...], actor: int, entry: tuple[Any, ...], what: str, result: Any
+    ) -> Iterator[Move]:
+        """Give the move of a verb that changes nothing of the world."""
+        return self.went_on(list(state), actor, list(entry), what, result)
+
+    # Who is who.
+
+    def bit(self, actor: int) -> int:
+        """Give the bit of a worker in the sets of pids."""
+        return 1 << (actor - self.first_worker)
+
+    def slot(self, pid: int) -> int:
+        """Give where the worker with this pid stands in a state."""
+        return self.first_worker + pid - 1
+
+    def pid(self, actor: int) -> int:
+        """Give a worker's pid."""
+        return actor - self.first_worker + 1
+
+    def is_worker(self, actor: int) -> bool:
+        """Whether this actor is a worker process."""
+        return actor >= self.first_worker
+
+    def accepting(self, s: Any) -> int:
+        """Give which worker accepts; 0 when none does."""
+        mask = s[ACCEPTS]
+        return self.first_worker + mask.bit_length() - 1 if mask else 0
+
+    def alive(self, s: Any, actor: int) -> bool:
+        """Whether the process lives."""
+        return bool(s[actor]) and s[actor][LID] >= 0
+
+    def look(self, s: Any) -> tuple[Any, ...]:
+        """Give what a probe sees."""
+        if not s[HOLDERS]:
+            return ("seen", h.DARK)
+        if s[HOLDERS] & FOREIGN_BIT:
+            return ("seen", h.FOREIGN)
+        actor = self.accepting(s)
+        if not actor:
+            return ("seen", h.SILENT)
+        entry = s[actor]
+        state = self._states[entry[LID]]
+        if self._calls[entry[LID]][0] == "note":
+            state = self._calls[entry[LID]][1].source
+        version = self.builds[entry[BUILD]].version
+        kind = self.kind_of(state)
+        return ("seen", kind, self.pid(actor), version, state, entry[SINCE])
+
+    @staticmethod
+    def kind_of(state: str) -> str:
+        """Give what `seen_of` makes of a state."""
+        health = Health(pid=1, version="1", state=state, since=0, instance="1")
+        return h.seen_of(health).kind
+
+    # Life and death.
+
+    def die(self, s: list[Any], actor: int, code: int, cause: int) -> None:
+        """End a process: its sockets and pipes close, its files stay."""
+        me = s[actor]
+        for other in range(self.first_worker, len(s)):
+            entry = s[other]
+            if entry and entry[LID] >= 0 and me[CHILDREN] & self.bit(other) and not entry[ORPHAN]:
+                s[other] = (*entry[:ORPHAN], 1, *entry[ORPHAN + 1 :])
+            elif entry and entry[LID] == DEAD and me[CHILDREN] & self.bit(other):
+                s[other] = GONE_ENTRY
+        if not self.is_worker(actor):
+            s[actor] = OVER_ENTRY
+            return
+        bit = self.bit(actor)
+        s[HOLDERS] &= ~bit
+        s[ACCEPTS] &= ~bit
+        self.cut_off(s, actor)
+        awaited = any(
+            other != actor and self.alive(s, other) and s[other][CHILDREN] & bit
+            for other in range(ACTORS, len(s))
+        )
+        s[actor] = (DEAD, code, me[UP], cause) if awaited else GONE_ENTRY
+
+    def cut_off(self, s: list[Any], actor: int) -> None:
+        """Reset the connections of those who wait for an answer of this worker."""
+        pid = self.pid(actor)
+        for index in range(ACTORS, self.first_worker):
+            entry = s[index]
+            if entry[LID] >= 0 and entry[ASKED] == pid and entry[ANSWER] == WAITING:
+                s[index] = (*entry[:ANSWER], CUT_OFF, *entry[ANSWER + 1 :])
+
+    def answer(self, s: list[Any], actor: int, number: int) -> None:
+        """Let the 202 out to the one who asked under this number; 0 for all."""
+        pid = self.pid(actor)
+        for index in range(ACTORS, self.first_worker):
+            entry = s[index]
+            waits = entry[LID] >= 0 and entry[ASKED] == pid and entry[ANSWER] == WAITING
+            if waits and number in (0, entry[NUMBER]):
+                s[index] = (*entry[:ANSWER], ANSWERED, *entry[ANSWER + 1 :])
+
+    def ended(self, s: list[Any], actor: int, me: list[Any]) -> None:
+        """End a run: the checks on its end, then what its process does on the way out."""
+        final = self.automata.locals[me[LID]].final
+        if me[CLAIM] and s[LOCK][:1] == (me[CLAIM],):
+            self.bad("V1", "a run ended while it held the lock")
+            s[LOCK] = ()
+        for child in range(self.first_worker, len(s)):
+            if me[CHILDREN] & self.bit(child) and self.alive(s, child):
+                self.bad("V2", "a run ended with its child neither settled nor dead")
+        s[actor] = tuple(me)
+        if self.is_worker(actor):
+            code = final[1]
+            cause = BLAMELESS if code in (0, EXIT_LOST) else ITS_FAULT
+            if s[HOLDERS] & self.bit(actor) or (me[APP] and code == 0):
+                self.bad("I2", "a process ended in order without closing its app and its port")
+            self.die(s, actor, code, cause)
+        else:
+            self.check_end(s, actor, final)
+            self.die(s, actor, 0, BLAMELESS)
+
+    def check_end(self, s: list[Any], actor: int, final: Any) -> None:
+        """Hold a launcher's verdict against the world."""
+        event, told, run = final
+        c = self.configuration
+        machine = self.machine(actor)
+        state = self._states[s[actor][LID]]
+        if state != states.VERIFIED:
+            budget = (
+                c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners,
+            )  # fmt: skip
+            untouched = s[BUDGET] == budget and not self.free_deadlines
+            if untouched and c.outcomes:
+                self.at_stake.add("V5")
+            if untouched and c.outcomes and event not in c.outcomes:
+                self.bad("V5", f"without a fault, a {machine} run ended {event}")
+            return
+        if machine == "stop":
+            return
+        pid, version, since, said = told
+        self.at_stake.add("V3")
+        worker = s[self.slot(pid)]
+        if said not in states.SERVING and event != "child_ready":
+            self.bad("V3", f"verified by a worker in {said}")
+        if worker and worker[LID] >= 0 and self.builds[worker[BUILD]].version != version:
+            self.bad("V3", "verified by a version that the worker is not")
+        if self.broken.get(version, OK) not in (OK, NO_RESUME):
+            self.bad("V3", f"verified by a build that {self.broken[version]}")
+        record = self.records[s[RECORD]]
+        need = run.wanted
+        if machine == "restart":
+            if since < run.began:
+                self.bad("V3", "a restart was verified by a worker in office before it began")
+        elif need:
+            rejections = [r.version for r in record.rejected]
+            lower = [record.recorded.version] if record.recorded else []
+            if record.good and need in rejections:
+                lower.append(record.good.version)
+            need = min([need, *lower])
+        if (event != "child_ready" or machine == "restart") and need and version < need:
+            self.bad("V3", f"verified by version {version}, wanted {need}")
+
+    def machine(self, actor: int) -> str:
+        """Give which run a launcher does."""
+        return str(self.configuration.launchers[actor - ACTORS][0])
+
+    # What can be checked only where it happens.
+
+    def check_accepts(self, s: list[Any], actor: int) -> None:
+        """I1 and I3, when a process begins to accept."""
+        if s[actor] and self.is_worker(actor) and s[actor][LID] >= 0 and s[actor][LOST]:
+            self.bad("I3", "a process whose listen failed serves")
+        if not s[HOLDERS] & self.bit(actor):
+            self.bad("I2", "a process accepts without holding the port")
+        if s[ACCEPTS] & ~self.bit(actor):
+            self.bad("I1", "two processes accept")
+
+    def check_writes(self, s: Any, actor: int, me: Any, what: str) -> None:
+        """I2 and I3, when a process writes."""
+        self.at_stake.add("I2")
+        if me[LOST]:
+            self.bad("I3", f"a process whose listen failed {what}")
+        if not s[HOLDERS] & self.bit(actor):
+            self.bad("I2", f"a process {what} without holding the port")
+
+    def holds(self, s: Any, entry: Any) -> bool:
+        """Whether this actor's claim is the lock that stands there."""
+        return bool(entry[CLAIM]) and s[LOCK][:1] == (entry[CLAIM],)
+
+    # Faults.
+
+    def faults(self, state: tuple[Any, ...]) -> Iterator[Move]:
+        """Give every fault that the budget still allows, and what time alone brings."""
+        budget = state[BUDGET]
+        for actor in range(self.first_worker, len(state)):
+            entry = state[actor]
+            if entry and entry[LID] >= 0:
+                yield from self.own_deadline(state, actor, entry)
+                if budget[SIGNALS] and (SHUTDOWN, 0) not in entry[INBOX]:
+                    s = list(state)
+                    s[BUDGET] = self.spent(s, SIGNALS)
+                    inbox = (*entry[INBOX], (SHUTDOWN, 0))
+                    s[actor] = (*entry[:INBOX], inbox, *entry[INBOX + 1 :])
+                    yield Move(actor, "gets SIGTERM", None, True, tuple(s))
+        if budget[KILLS]:
+            for actor in range(ACTORS, len(state)):
+                if self.alive(state, actor):
+                    if self._calls[state[actor][LID]][0] == "begin":
+                        continue  # a launcher killed before it did anything is no launcher
+                    s = list(state)
+                    s[BUDGET] = self.spent(s, KILLS)
+                    self.die(s, actor, -9, BLAMELESS)
+                    yield Move(actor, "is killed", None, True, tuple(s))
+        lock = state[LOCK]
+        if budget[OVERRUNS] and lock and not lock[1]:
+            for actor in range(ACTORS, len(state)):
+                entry = state[actor]
+                if self.alive(state, actor) and entry[CLAIM] == lock[0]:
+                    s = list(state)
+                    s[BUDGET] = self.spent(s, OVERRUNS)
+                    s[LOCK] = (lock[0], 1)
+                    s[actor] = (*entry[:OVERRUN], 1, *entry[OVERRUN + 1 :])
+                    yield Move(actor, "overruns its lease", None, True, tuple(s))
+        if budget[FOREIGNERS] and not state[HOLDERS]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, FOREIGNERS)
+            s[HOLDERS] = FOREIGN_BIT
+            yield Move(0, "a foreign server takes the port", None, True, tuple(s))
+
+    def hangs(self, entry: Any) -> bool:
+        """Whether this worker does nothing more but wait for its own end."""
+        how = self.broken.get(self.builds[entry[BUILD]].version)
+        verb = self._calls[entry[LID]][0]
+        return (how == HANGS and verb == "start_app") or (how == HANGS_EARLY and verb == "load")
+
+    def own_deadline(
+        self, state: tuple[Any, ...], actor: int, entry: tuple[Any, ...]
+    ) -> Iterator[Move]:
+        """Rule 4: a worker that is not up in time ends itself."""
+        hangs = self.hangs(entry)
+        slow = state[BUDGET][DEADLINES] and self._calls[entry[LID]][0] in ("load", "start_app")
+        if not (hangs or slow):
+            return
+        self.own_deadlines.add(self._states[entry[LID]])
+        s = list(state)
+        if not hangs:
+            s[BUDGET] = self.spent(s, DEADLINES)
+        if s[PIDFILE] == self.pid(actor):
+            s[PIDFILE] = 0
+        self.die(s, actor, 1, ITS_FAULT)
+        yield Move(actor, "ends itself: not up in time", None, not hangs, tuple(s))
+
+    # The launcher's verbs.
+
+    def do_begin(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        own = build_of(self.configuration.launchers[actor - ACTORS][1])
+        key = ("begin", state[RECORD], own, call[1])
+        number = self._changes.get(key)
+        if number is None:
+            after, _ = registered(self.records[state[RECORD]], own, call[1], 0.0)
+            number = self._changes[key] = self.number_of_record(after)
+        s = list(state)
+        s[RECORD] = number
+        recorded = self.records[number].recorded
+        run = ("run", s[OFFICES], recorded.version if recorded else "")
+        yield from self.went_on(s, actor, list(entry), "begins", run)
+
+    def do_probe(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        seen = self.look(state)
+        yield from self.simple(state, actor, entry, "probes", seen)
+        if state[BUDGET][LOSSES] and seen[1] != h.SILENT and state[HOLDERS]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, LOSSES)
+            lost = ("seen", h.SILENT)
+            yield from self.went_on(s, actor, list(entry), "probes, no answer", lost, True)
+
+    def do_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        _, what, instance = call
+        if entry[ASKED]:
+            yield from self._asking(state, actor, entry)
+            return
+        name = f"asks {instance} to {what}"
+        target = self.accepting(state)
+        if not target:
+            kind = MISSED if not state[HOLDERS] else UNANSWERED
+            kind = REFUSED if state[HOLDERS] & FOREIGN_BIT else kind
+            yield from self.simple(state, actor, entry, name, ("reply", kind))
+            return
+        its = state[target]
+        if str(self.pid(target)) != instance:
+            yield from self.simple(state, actor, entry, name, ("reply", MISSED))
+            return
+        where = self.look(state)[4]
+        if what != SHUTDOWN and where not in states.SERVING:
+            kind = ACCEPTED if where in states.LEAVING else REFUSED
+            me = list(entry)
+            self.spend(me, actor, kind)
+            yield from self.went_on(list(state), actor, me, name, ("reply", kind))
+            return
+        number = 1 + max([0, *(n for _, n in its[INBOX]), *self.numbers(state, target)])
+        s = list(state)
+        s[target] = (*its[:INBOX], (*its[INBOX], (what, number)), *its[INBOX + 1 :])
+        if where not in states.SERVING:
+            s[target] = (*its[:INBOX], (*its[INBOX], (what, 0)), *its[INBOX + 1 :])
+            yield from self.went_on(s, actor, list(entry), name, ("reply", ACCEPTED))
+            return
+        me = list(entry)
+        me[ASKED], me[NUMBER], me[ANSWER] = self.pid(target), number, WAITING
+        s[actor] = tuple(me)
+        yield Move(actor, name, "waits for the answer", False, tuple(s))
+
+    def numbers(self, s: Any, target: int) -> list[int]:
+        """Give the numbers of asks that are not answered yet."""
+        pid = self.pid(target)
+        return [
+            s[i][NUMBER]
+            for i in range(ACTORS, self.first_worker)
+            if s[i][LID] >= 0 and s[i][ASKED] == pid
+        ]
+
+    def spend(self, me: list[Any], actor: int, kind: str) -> None:
+        """I7: count what a run asked successfully."""
+        if kind == ACCEPTED and self.machine(actor) != "stop":
+            me[SPENT] += 1
+            if me[SPENT] > 1:
+                self.bad("I7", "a run recycled twice")
+
+    def _asking(self, state: Any, actor: int, entry: Any) -> Iterator[Move]:
+        me = list(entry)
+        me[ASKED] = me[NUMBER] = me[ANSWER] = 0
+        if entry[ANSWER] == ANSWERED:
+            self.spend(me, actor, ACCEPTED)
+            yield from self.went_on(list(state), actor, me, "hears", ("reply", ACCEPTED))
+        elif entry[ANSWER] == CUT_OFF:
+            yield from self.went_on(list(state), actor, me, "is cut off", ("reply", UNANSWERED))
+        elif state[BUDGET][LOSSES]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, LOSSES)
+            target = self.slot(entry[ASKED])
+            its = s[target]
+            inbox = tuple((w, 0 if n == entry[NUMBER] else n) for w, n in its[INBOX])
+            s[target] = (*its[:INBOX], inbox, *its[INBOX + 1 :])
+            yield from self.went_on(s, actor, me, "gives up asking", ("reply", UNANSWERED), True)
+
+    # The lock and the record.
+
+    def new_token(self, s: Any) -> int:
+        """Give the least token that nobody knows."""
+        known = {s[LOCK][0]} if s[LOCK] else set()
+        for index in range(ACTORS, len(s)):
+            entry = s[index]
+            if entry and entry[LID] >= 0:
+                known.add(entry[CLAIM])
+                if index >= self.first_worker:
+                    known.add(entry[LEASE])
+        token = 1
+        while token in known:
+            token += 1
+        return token
+
+    def is_stale(self, s: Any) -> bool:
+        """Whether the lock may be stolen: it aged, or its owner is dead."""
+        token, aged = s[LOCK]
+        return bool(aged) or not any(
+            self.alive(s, index) and s[index][CLAIM] == token for index in range(ACTORS, len(s))
+        )
+
+    def do_acquire(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        if state[BUDGET][DENIALS]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, DENIALS)
+            refused = ("claim", LOCK_REFUSED)
+            yield from self.went_on(s, actor, list(entry), "can't create the lock", refused, True)
+        if state[LOCK] and not self.is_stale(state):
+            self.at_stake.add("I4")
+            yield from self.simple(
+                state, actor, entry, "tries for the lock", ("claim", "lock_held")
+            )
+            return
+        event = "lock_stale_stolen" if state[LOCK] else "lock_acquired"
+        s, me = list(state), list(entry)
+        me[CLAIM] = self.new_token(state)
+        me[OVERRUN] = 0
+        for other in range(ACTORS, len(s)):
+            if (
+                other != actor
+                and self.alive(s, other)
+                and s[other][CLAIM]
+                and not s[other][OVERRUN]
+            ):
+                self.bad("I4", "two holders that have not overrun their lease")
+        s[LOCK] = (me[CLAIM], 0)
+        yield from self.went_on(s, actor, me, "tries for the lock", ("claim", event))
+
+    def do_lock_is_free(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        free = not state[LOCK] or self.is_stale(state)
+        yield from self.simple(state, actor, entry, "looks at the lock", free)
+
+    def do_release(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        for child in range(self.first_worker, len(s)):
+            if me[CHILDREN] & self.bit(child) and self.alive(s, child) and self.holds(s, me):
+                self.bad("V2", "the lock was released while the child was not settled")
+        if self.holds(s, me):
+            self.at_stake.add("V1")
+            s[LOCK] = ()
+        me[CLAIM] = me[OVERRUN] = me[LAST] = 0
+        yield from self.went_on(s, actor, me, "releases the lock", None)
+
+    def do_record(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        yield from self.simple(state, actor, entry, "reads the record", ("record", state[RECORD]))
+
+    def do_mark_good(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        build = call[1]
+        if entry[LAST] != WAS_UP:
+            self.bad("V4", f"version {build.version} was called good and was never up")
+        yield from self._change(state, actor, entry, f"marks {build.version} good", ("good", build))
+
+    def do_reject(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        _, build, late = call
+        if entry[LAST] != ITS_FAULT:
+            self.bad("V4", f"version {build.version} was rejected and was not at fault")
+        name = f"rejects {build.version}"
+        yield from self._change(state, actor, entry, name, ("reject", build, late))
+
+    def _change(
+        self, state: Any, actor: int, entry: Any, what: str, change: tuple[Any, ...]
+    ) -> Iterator[Move]:
+        ours = self.may_change(state, entry)
+        s, me = list(state), list(entry)
+        me[LAST] = NOTHING
+        if ours:
+            if not self.holds(state, entry):
+                self.bad("I4", "the record was changed by one who lost the lock")
+            s[RECORD] = self.changed(state[RECORD], change)
+        yield from self.went_on(s, actor, me, what, ours)
+
+    def may_change(self, s: Any, entry: Any) -> bool:
+        """Rule 8: only the holder changes the record, checked under the guard."""
+        return self.holds(s, entry)
+
+    def changed(self, number: int, change: tuple[Any, ...]) -> int:
+        """Give the record after a change, by the shipped functions."""
+        key = (number, change)
+        after = self._changes.get(key)
+        if after is None or self._wrong_change == key:
+            self.at_stake.add("V4")
+            before = self.records[number]
+            if change[0] == "good":
+                record = marked_good(before, change[1])
+            else:
+                record = rejected(before, change[1], "failed", change[2], 0.0)
+                good = before.good
+                if good is not None and any(r.version == good.version for r in record.rejected):
+                    self.bad("V4", "the last good build was rejected")
+                if good is not None and record.recorded is None:
+                    self.bad("V4", "the record was emptied although there is a good build")
+                standing = before.recorded
+                lost = standing != record.recorded
+                if standing and standing.version != change[1].version and lost:
+                    self.bad("V4", "a build registered meanwhile was lost")
+            after = self._changes[key] = self.number_of_record(record)
+            if self.found is not None:
+                self._wrong_change = key
+        return int(after)
+
+    # Children.
+
+    def do_spawn(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        _, build, understudy = call
+        self.check_spawn(state, actor, entry, build, understudy)
+        free = next((i for i in range(self.first_worker, len(state)) if not state[i]), 0)
+        what = f"spawns {'understudy' if understudy else 'worker'} {build.version}"
+        if not free:
+            yield Move(actor, what, "beyond the bound", False, None)
+            return
+        s, me = list(state), list(entry)
+        program = ("worker", understudy, build.version)
+        number = self.number_of_build(build)
+        lid = self.automata.begin(program)
+        lease = 0 if understudy else entry[CLAIM]
+        s[free] = (lid, 0, 0, 0, NOTHING, lease, number, 0, 0, 0, 0, 0, (), 0, 0)
+        me[CHILDREN] |= self.bit(free)
+        yield from self.went_on(s, actor, me, what, ("child", self.pid(free)))
+
+    def check_spawn(self, s: Any, actor: int, entry: Any, build: Build, understudy: bool) -> None:
+        """I5, I8 and what promise 4 says of versions."""
+        if not entry[CLAIM]:
+            self.bad("I5", "a process that holds no lock spawned")
+        elif not entry[OVERRUN]:
+            for child in range(self.first_worker, len(s)):
+                if entry[CHILDREN] & self.bit(child) and self.alive(s, child):
+                    self.bad("I5", "a holder has two unsettled children")
+            if s[HOLDERS] & ~FOREIGN_BIT and not understudy:
+                self.bad("I8", "a spawn into a live port")
+        local = self.automata.locals[entry[LID]]
+        if self.is_worker(actor) and local.recycle and not local.good_next:
+            own = self.builds[entry[BUILD]].version
+            self.at_stake.add("V6")
+            if build.version < own:
+                self.bad("V6", f"a recycle replaced version {own} by {build.version}")
+
+    def settled(self, s: list[Any], me: list[Any], child: int, last: int) -> None:
+        """Let a parent forget its child."""
+        me[CHILDREN] &= ~self.bit(child)
+        me[LAST] = last
+        if s[child][LID] == DEAD:
+            s[child] = GONE_ENTRY
+        elif s[child][LID] >= 0:
+            s[child] = (*s[child][:ORPHAN], 1, *s[child][ORPHAN + 1 :])
+
+    def do_watch(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        child = self.slot(call[1])
+        its = state[child]
+        dead = its[LID] == DEAD
+        what = f"watches {call[1]}"
+        if its[2 if dead else UP]:
+            yield from self._watch_after_up(state, actor, entry, child, what)
+            return
+        if dead:
+            code, cause = its[1], its[3]
+            s, me = list(state), list(entry)
+            self.settled(s, me, child, cause)
+            ended = ("ended", code, False, False, False, ())
+            yield from self.went_on(s, actor, me, what, ended)
+            return
+        yield from self._late(state, actor, entry, child, what)
+
+    def _late(self, state: Any, actor: int, entry: Any, child: int, what: str) -> Iterator[Move]:
+        hangs = self.hangs(state[child])
+        if hangs or state[BUDGET][DEADLINES]:
+            s = list(state)
+            if not hangs:
+                s[BUDGET] = self.spent(s, DEADLINES)
+            late = ("ended", None, False, False, True, ())
+            yield from self.went_on(s, actor, list(entry), f"{what}: late", late, not hangs)
+
+    def _watch_after_up(
+        self, state: Any, actor: int, entry: Any, child: int, what: str
+    ) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        if self.is_worker(actor):
+            self.settled(s, me, child, WAS_UP)
+            ended: tuple[Any, ...] = ("ended", None, True, False, False, ())
+            yield from self.went_on(s, actor, me, what, ended)
+            return
+        seen = self.look(state)
+        pid = self.pid(child)
+        dead = state[child][LID] == DEAD
+        if seen[1] in (h.SERVING, h.LEAVING):
+            self.settled(s, me, child, WAS_UP)
+            ended = ("ended", 0, True, False, False, ())
+            if seen[2] == pid:
+                ended = ("ended", None, True, False, False, seen)
+            yield from self.went_on(s, actor, me, what, ended)
+        elif dead:
+            self.settled(s, me, child, WAS_UP)
+            ended = ("ended", state[child][1], True, False, False, ())
+            yield from self.went_on(s, actor, me, what, ended)
+        elif state[BUDGET][DEADLINES] or self.free_deadlines:
+            if not self.free_deadlines:
+                s[BUDGET] = self.spent(s, DEADLINES)
+            self.settled(s, me, child, WAS_UP)
+            ended = ("ended", 0, True, False, False, ())
+            fault = not self.free_deadlines
+            yield from self.went_on(s, actor, me, f"{what}, deadline", ended, fault)
+
+    def do_kill(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        child = self.slot(call[1])
+        self.at_stake.update(("I5", "V2"))
+        s = list(state)
+        if s[child][LID] >= 0:
+            self.die(s, child, -9, ITS_FAULT)
+        _, code, up, _ = s[child]
+        me = list(entry)
+        self.settled(s, me, child, WAS_UP if up else ITS_FAULT)
+        ended = ("ended", code, bool(up), False, True, ())
+        yield from self.went_on(s, actor, me, f"kills {call[1]}", ended)
+
+    def do_rehearse(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        if entry[INBOX]:
+            yield from self._take(state, actor, entry)
+        child = self.slot(call[1])
+        its = state[child]
+        what = f"rehearses {call[1]}"
+        if its[LID] == DEAD:
+            s, me = list(state), list(entry)
+            code, cause = its[1], its[3]
+            self.settled(s, me, child, cause)
+            yield from self.went_on(s, actor, me, what, ("ended", code, False, False, False, ()))
+        elif its[READY]:
+            ready = ("ended", None, False, True, False, ())
+            yield from self.simple(state, actor, entry, what, ready)
+        else:
+            yield from self._late(state, actor, entry, child, what)
+
+    # The worker's way into office.
+
+    def do_listen(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        me[LEASE] = 0
+        if not self.fence(s, entry):
+            me[LOST] = 1
+            yield from self.went_on(s, actor, me, "listens", ("step", "lease_gone"))
+        elif s[HOLDERS]:
+            self.at_stake.update(("I1", "I3"))
+            me[LOST] = 1
+            yield from self.went_on(s, actor, me, "listens", ("step", "listen_lost"))
+        else:
+            s[HOLDERS] = self.bit(actor)
+            s[OFFICES] += 1
+            self.check_generations(s)
+            me[SINCE] = s[OFFICES]
+            yield from self.went_on(s, actor, me, "listens", ("step", "listen_ok"))
+
+    def fence(self, s: Any, entry: Any) -> bool:
+        """Rule 6: the lock still carries the parent's token."""
+        return s[LOCK][:1] == (entry[LEASE],)
+
+    def check_generations(self, s: list[Any]) -> None:
+        """Fifteen restarts that meet are one or two generations."""
+        most = self.configuration.generations
+        if most is not None and s[OFFICES] == most:
+            self.at_stake.add("V7")
+        if most is not None and s[OFFICES] > most:
+            self.bad("V7", f"more than {most} workers took office")
+
+    def do_write_pid(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        self.check_writes(s, actor, me, "writes the PID file")
+        s[PIDFILE] = self.pid(actor)
+        self.check_accepts(s, actor)  # from here on health is answered
+        s[ACCEPTS] |= self.bit(actor)
+        yield from self.went_on(s, actor, me, "writes the PID file", None)
+
+    def loading(self, entry: Any) -> str | None:
+        """Give what becomes of importing this build; None when it never ends."""
+        how = self.broken.get(self.builds[entry[BUILD]].version, OK)
+        if how == HANGS_EARLY:
+            return None
+        return {NO_IMPORT: "app_failed", MISLABELLED: "wrong_version"}.get(how, "imported")
+
+    def do_load(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        event = self.loading(entry)
+        if event is not None:
+            yield from self.simple(state, actor, entry, "imports the app", ("step", event))
+
+    def do_start_app(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        where = self._states[entry[LID]]
+        self.check_writes(state, actor, entry, "starts the app")
+        for other in range(self.first_worker, len(state)):
+            if other != actor and self.alive(state, other) and state[other][APP]:
+                self.bad("I1", "two processes run the app")
+        how = self.broken.get(self.builds[entry[BUILD]].version, OK)
+        if how == HANGS:
+            return
+        failed = how == NO_START or (how == NO_RESUME and where == states.RESUMING_LISTED)
+        me = list(entry)
+        me[APP] = 0 if failed else 1
+        event = "app_failed" if failed else "app_up"
+        yield from self.went_on(list(state), actor, me, "starts the app", ("step", event))
+
+    def do_say_up(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        me = list(entry)
+        me[UP], me[READY] = 1, 0
+        yield from self.went_on(list(state), actor, me, "says up", None)
+
+    def do_note(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        row = call[1]
+        if row.source in states.COMING_UP:
+            self.at_stake.add("V8")
+            if not entry[UP] and not entry[ORPHAN]:
+                self.bad("V8", "the first healthy answer came before `up`")
+            self.check_accepts(s, actor)
+            s[ACCEPTS] |= self.bit(actor)
+        yield from self.went_on(s, actor, me, f"is {row.dest} ({row.event})", None)
+
+    def do_await_baton(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        if entry[BATON]:
+            me[BATON] = 0
+            s[OFFICES] += 1
+            self.check_generations(s)
+            me[SINCE] = s[OFFICES]
+            yield from self.went_on(s, actor, me, "takes the baton", ("step", "baton"))
+            return
+        if entry[ORPHAN]:
+            yield from self.simple(state, actor, entry, "reads", ("step", "pipe_closed"))
+        if entry[INBOX]:
+            yield from self.simple(state, actor, entry, "hears", ("step", "stop_asked"))
+
+    # In office.
+
+    def _take(self, state: Any, actor: int, entry: Any) -> Iterator[Move]:
+        (what, number), *rest = entry[INBOX]
+        me = list(entry)
+        me[INBOX] = tuple(rest)
+        yield from self.went_on(
+            list(state), actor, me, f"takes the ask to {what}", ("ask", what, number)
+        )
+
+    def do_next_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        if entry[INBOX]:
+            yield from self._take(state, actor, entry)
+
+    def do_poll_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        if entry[INBOX]:
+            yield from self._take(state, actor, entry)
+        else:
+            yield from self.simple(state, actor, entry, "finds no ask", None)
+
+    # Out of office.
+
+    def do_drain(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s, me = list(state), list(entry)
+        s[ACCEPTS] &= ~self.bit(actor)
+        self.answer(s, actor, 0)
+        me[INBOX] = tuple((what, 0) for what, _ in me[INBOX])
+        yield from self.went_on(s, actor, me, "drains", None)
+
+    def do_stop_app(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        me = list(entry)
+        me[APP] = 0
+        yield from self.went_on(list(state), actor, me, "takes the app down", None)
+
+    def do_close(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s = list(state)
+        bit = self.bit(actor)
+        if s[HOLDERS] & bit:
+            self.at_stake.add("I6")
+            if s[PIDFILE] == self.pid(actor):
+                self.bad("I6", "the PID file names a living process without the port")
+            if entry[APP]:
+                self.bad("I2", "the port was closed under the app")
+        s[HOLDERS] &= ~bit
+        s[ACCEPTS] &= ~bit
+        self.cut_off(s, actor)
+        self.count_recycle(s, entry)
+        yield from self.went_on(s, actor, list(entry), "closes the port", None)
+
+    def count_recycle(self, s: list[Any], entry: Any) -> None:
+        """L3, where a recycle can't be taken back."""
+        local = self.automata.locals[entry[LID]]
+        most = self.configuration.recycles
+        if most is not None and local.recycle and local.state == states.OFFERING:
+            s[RECYCLES] += 1
+            if s[RECYCLES] == most:
+                self.at_stake.add("L3")
+            if s[RECYCLES] > most:
+                self.bad("L3", f"more than {most} recycles")
+
+    def do_pass_baton(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        child = self.slot(call[1])
+        s = list(state)
+        alive = self.alive(s, child)
+        if alive:
+            if s[ACCEPTS] & self.bit(actor) or entry[APP]:
+                self.bad("I1", "the baton was passed by one who still serves")
+            if s[PIDFILE] == self.pid(actor):
+                self.bad("I6", "the PID file names one who gave the port away")
+            s[child] = (*s[child][:BATON], 1, *s[child][BATON + 1 :])
+            s[HOLDERS] |= self.bit(child)
+            self.count_recycle(s, entry)
+        yield from self.went_on(s, actor, list(entry), f"passes the baton to {call[1]}", alive)
+
+    def do_accept_again(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s = list(state)
+        self.check_accepts(s, actor)
+        s[ACCEPTS] |= self.bit(actor)
+        yield from self.went_on(s, actor, list(entry), "accepts again", None)
