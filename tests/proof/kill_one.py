@@ -1,0 +1,84 @@
+"""Explores the code it is started beside, until somebody sees a broken invariant.
+
+Run in a mutated copy by `tests.proof.kill`; one line of JSON says what was seen.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from typing import Any
+
+
+def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str, Any]:
+    """Explore one configuration and give what was seen."""
+    from . import lock_world
+
+    for bounds in lock_world.CONFIGURATIONS:
+        if bounds.name == name:
+            told = lock_world.explore(bounds, ignored)._asdict()
+            return told | {"story": list(told["story"])}
+    from .configurations import CONFIGURATIONS
+    from .explorer import Explorer
+
+    [configuration] = [c for c in CONFIGURATIONS if c.name == name]
+    explorer = Explorer(configuration)
+    explorer.world.ignored = ignored
+    report = explorer.run(limit)
+    found = report.found
+    return {
+        "configuration": name,
+        "states": report.states,
+        "depth": found.depth if found else report.depth,
+        "exhausted": report.exhausted,
+        "seconds": round(report.seconds, 2),
+        "invariant": found.invariant if found else "",
+        "what": found.what if found else "",
+        "story": [f"{move.actor}: {move.what}" for move in found.path] if found else [],
+    }
+
+
+def look(name: str, ignored: frozenset[str], limit: int | None) -> dict[str, Any]:
+    """Explore one configuration; an event that its machine refuses is seen too."""
+    from incumbent.lifecycle.engine import RefusedError
+
+    began = time.perf_counter()
+    try:
+        return looked_at(name, ignored, limit)
+    except (RefusedError, LookupError, AssertionError) as error:
+        return {
+            "configuration": name,
+            "states": 0,
+            "depth": 0,
+            "exhausted": False,
+            "seconds": round(time.perf_counter() - began, 2),
+            "invariant": "refused" if isinstance(error, RefusedError) else "",
+            "what": f"{type(error).__name__}: {error}",
+            "story": [],
+        }
+
+
+def main(arguments: list[str]) -> int:
+    """Explore the named configurations in turn, each until nothing new is found.
+
+    `{"configurations": […], "every": whether to go on after the first finding, "limit": …}`.
+    """
+    wanted = json.loads(arguments[0])
+    gc.disable()
+    for name in wanted["configurations"]:
+        ignored: frozenset[str] = frozenset(wanted.get("ignored", ()))
+        while True:
+            told = look(name, ignored, wanted.get("limit"))
+            print(json.dumps(told), flush=True)
+            if not told["invariant"] or not wanted["every"] or told["invariant"] == "refused":
+                break
+            ignored |= {told["invariant"]}
+        if told["invariant"] and not wanted["every"]:
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

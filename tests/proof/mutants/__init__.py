@@ -1,0 +1,14 @@
+"""Seeded faults: what must not survive the checks, each a small patch of the shipped code."""
+
+from __future__ import annotations
+
+from .fault import Edit, Fault
+from .handover import HANDOVER
+from .locking import LOCKING
+from .office import OFFICE
+from .spawning import SPAWNING
+from .verdicts import VERDICTS
+
+FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *OFFICE)
+
+__all__ = ["FAULTS", "Edit", "Fault"]

@@ -1,0 +1,7 @@
+"""Faults of spawning."""
+
+from __future__ import annotations
+
+from .fault import Fault
+
+SPAWNING: tuple[Fault, ...] = ()
