@@ -18,11 +18,11 @@ from typing import NamedTuple
 from incumbent.lifecycle import files, runs
 from incumbent.lifecycle.children import can_be_spawned, environment_of, strategies
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
-from incumbent.lifecycle.health import DARK, Health
+from incumbent.lifecycle.health import DARK, SERVING, Health, Seen
 from incumbent.lifecycle.launching import PosixLauncher
-from incumbent.lifecycle.record import Build, NewerFormatError, Record, without_gone
+from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
 from incumbent.lifecycle.settings import Worker
-from incumbent.lifecycle.versions import newer
+from incumbent.lifecycle.versions import newer, same
 
 from .output import tell
 
@@ -94,14 +94,14 @@ class Releases:
 
     def find(self, version: str) -> Release:
         """Give an installed release; raises ReleaseError when there is none."""
-        try:
-            return self._labelled(version)
-        except ReleaseError as error:
+        standing = self._standing(version)
+        if standing is None:
             there = ", ".join(release.version for release in self.all()) or "none"
             raise ReleaseError(
                 f"no release {version} is installed (there is: {there}); "
                 "run `worker-service build-and-sync`"
-            ) from error
+            )
+        return standing
 
     def all(self) -> list[Release]:
         """Give every installed release, the last installed first."""
@@ -113,6 +113,9 @@ class Releases:
                         release = self._labelled(name)
                         found.append((os.stat(release.path).st_mtime, release))
         return [release for _, release in sorted(found, reverse=True)]
+
+    def _standing(self, version: str) -> Release | None:
+        return next((found for found in self.all() if same(found.version, version)), None)
 
     def _labelled(self, version: str) -> Release:
         path = os.path.join(self.path, version)
@@ -133,14 +136,16 @@ class Releases:
             _write_dev_module(folder, app, version, label)
             version, app = version + label, f"{DEV_MODULE}:app"
         release = Release(version, app, os.path.join(self.path, version), digest)
-        if os.path.isdir(release.path):
-            standing = self.find(version)
+        standing = self._standing(version)
+        if standing is not None:
             if (standing.digest, standing.app) != (digest, app):
                 raise ReleaseError(
                     f"release {version} is installed already, with other content; give the "
                     "project a new version, or run `worker-service build-and-sync --dev`"
                 )
             return standing, False
+        if os.path.lexists(release.path):
+            raise ReleaseError(f"{release.path} is no release; remove it, then try again")
         said = {"version": version, "app": app, "digest": digest, "python": sys.executable}
         files.replace(os.path.join(folder, LABEL), json.dumps(said).encode() + b"\n")
         compileall.compile_dir(
@@ -214,12 +219,17 @@ def switch(
     build = build_of(own, release)
     before = _change(own, lambda record: _with(record, build, pin))
     try:
-        return runs.restart(own, timeout=timeout, door="cli", watching=watching)
+        health = runs.restart(own, timeout=timeout, door="cli", watching=watching)
+        if not same(health.version, build.version):
+            _check_superseded(own, build, pin, health)
     except BaseException as error:
         _change(own, lambda record: _without(record, build, before))
         if isinstance(error, NotVerifiedError) and error.seen and error.seen.kind == DARK:
             _bring_back(worker, before.recorded)
         raise
+    if not pin:
+        _change(own, lambda record: _unpinned(record, build))
+    return health
 
 
 def needed_paths(worker: Worker, running: Health | None) -> set[str]:
@@ -253,7 +263,9 @@ def _with(record: Record, build: Build, pin: bool) -> Record:
         )
     return record._replace(
         recorded=build,
-        pinned=build.version if pin else "",
+        # Over a pin also what is to go forward holds the record until it is verified: should it
+        # fail, the pin comes back to a record that nobody has moved meanwhile.
+        pinned=build.version if pin or record.pinned else "",
         rejected=tuple(r for r in record.rejected if r.version != build.version),
     )
 
@@ -263,11 +275,32 @@ def _public(version: str) -> str:
 
 
 def _without(record: Record, build: Build, before: Record) -> Record:
-    if build.same_as(record.recorded):
-        record = record._replace(recorded=before.recorded)
-    if record.pinned == build.version or not record.pinned:
-        record = record._replace(pinned=before.pinned)
+    """Put back what was recorded, unless something else was registered meanwhile."""
+    set_back = record.good is not None and record.good.same_as(record.recorded)
+    if before.pinned or record.recorded is None or set_back or build.same_as(record.recorded):
+        return record._replace(recorded=before.recorded, pinned=before.pinned)
     return record
+
+
+def _unpinned(record: Record, build: Build) -> Record:
+    return record._replace(pinned="") if build.same_as(record.recorded) else record
+
+
+def _check_superseded(worker: Worker, build: Build, pin: bool, health: Health) -> None:
+    """Raise NotVerifiedError unless another version serves because a newer one was registered.
+
+    A newer version satisfies every restart: also one that is the last good build, brought back.
+    """
+    record = PosixLauncher(worker, "spawner", "cli").read_record()
+    rejection = rejection_of(record, build, time.time())
+    if pin or rejection is not None:
+        reason = rejection.reason if rejection is not None else "it was replaced"
+        raise NotVerifiedError(
+            "another_version",
+            f"version {build.version} was not verified: {reason}; version {health.version} "
+            f"serves with pid {health.pid}; mend it, then try again",
+            Seen(SERVING, health),
+        )
 
 
 def _change(worker: Worker, change: Callable[[Record], Record]) -> Record:

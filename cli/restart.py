@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 
-from incumbent.lifecycle.runs import restart
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.runs import bootstrap, restart
 from incumbent.lifecycle.settings import Worker
 
 from .arguments import seconds
@@ -16,12 +18,13 @@ from .process_age import began
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add how long it may take."""
+    """Add how long it may take, and into what."""
     parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
+    parser.add_argument("--version", metavar="V", help="an installed release, pinned from then on")
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
-    """Print the trace, then the proof; raises NotVerifiedError."""
+    """Print the trace, then the proof; raises NotVerifiedError, ReleaseError."""
     begun = began() if options.typed else time.monotonic()
     follower = Follower(worker.path("trace.jsonl"))
     shown: list[Line] = []
@@ -34,9 +37,12 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         shown.extend(fresh)
 
     try:
-        health = restart(
-            worker, timeout=options.timeout, door="cli", began=begun, watching=tell_new
-        )
+        if options.version is not None:
+            health = _into_release(worker, options, tell_new)
+        else:
+            health = restart(
+                worker, timeout=options.timeout, door="cli", began=begun, watching=tell_new
+            )
     finally:
         tell_new()
         follower.close()
@@ -45,6 +51,18 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     else:
         show(f"Worker restart verified (pid={health.pid}, version={health.version})")
     return 0
+
+
+def _into_release(
+    worker: Worker, options: argparse.Namespace, watching: Callable[[], None]
+) -> Health:
+    from .releases import Releases, switch  # a plain restart does not pay for it
+
+    bootstrap(worker)
+    releases = Releases(worker)
+    with releases.guarded():
+        release = releases.find(options.version)
+        return switch(worker, release, pin=True, timeout=options.timeout, watching=watching)
 
 
 def of_this_restart(line: Line) -> bool:

@@ -45,7 +45,10 @@ class Rejection(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Everything launch.json says; the empty record says that nothing was ever registered."""
+    """Everything launch.json says; the empty record says that nothing was ever registered.
+
+    `pinned` is the recorded version when a person chose it to stay, else "".
+    """
 
     name: str
     recorded: Build | None = None
@@ -66,6 +69,7 @@ def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Recor
     kept = record._replace(
         recorded=None if record.recorded in gone else record.recorded,
         good=None if record.good in gone else record.good,
+        pinned="" if record.recorded in gone else record.pinned,
     )
     if kept.recorded is None and kept.good is not None:
         kept = kept._replace(recorded=kept.good)
@@ -120,7 +124,7 @@ def rejected(record: Record, build: Build, reason: str, late: bool, now: float) 
     if build.same_as(record.good):
         return record
     if build.same_as(record.recorded):
-        record = record._replace(recorded=record.good)
+        record = record._replace(recorded=record.good, pinned="")
     entry = Rejection(build.version, build.app, build.fingerprint, reason, now, late)
     others = tuple(r for r in record.rejected if r[:3] != entry[:3])
     return record._replace(rejected=(*others, entry)[-KEEP_REJECTIONS:])

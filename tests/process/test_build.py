@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,61 @@ def test_an_older_version_needs_a_pin_to_come_back(world: World, builds: Builds)
     assert (world.health().version, world.record()["pinned"]) == ("1.0.0", "1.0.0")
     newer = world.app("3.0.0")
     assert world.ensure(newer).said["version"] == "1.0.0"
+
+
+def test_a_restart_goes_back_to_an_installed_release_and_stays_there(world: World, builds: Builds):
+    for version in ("1.0.0", "2.0.0"):
+        builds.write(version)
+        builds.sync()
+    newer = world.app("3.0.0")
+    done = world.command(App(Path(os.sep), "0.0.1"), "restart", "--version", "1.0")
+    assert done.returncode == 0, done
+    health = world.health()
+    proof = f"Worker restart verified (pid={health.pid}, version=1.0.0)"
+    assert done.stdout.splitlines()[-1] == proof
+    assert world.record()["pinned"] == "1.0.0"
+    assert world.ensure(newer).said["pid"] == health.pid
+    assert world.restart(newer).said["version"] == "1.0.0"
+    os.kill(world.health().pid, signal.SIGKILL)
+    assert world.ensure(newer).said["version"] == "1.0.0"
+
+
+def test_a_pin_ends_with_the_next_build(world: World, builds: Builds):
+    for version in ("1.0.0", "2.0.0"):
+        builds.write(version)
+        builds.sync()
+    world.command(App(Path(os.sep), "0.0.1"), "restart", "--version", "1.0.0")
+    builds.write("2.1.0", "cannot be imported")
+    assert builds.sync().returncode == 1
+    assert (world.record()["version"], world.record()["pinned"]) == ("1.0.0", "1.0.0")
+    builds.write("2.1.0")
+    assert builds.sync().returncode == 0
+    assert (world.record()["version"], world.record()["pinned"]) == ("2.1.0", "")
+    assert world.ensure(world.app("3.0.0")).said["version"] == "3.0.0"
+
+
+def test_a_restart_into_no_installed_release_changes_nothing(world: World, builds: Builds):
+    builds.write("1.0.0")
+    builds.sync()
+    pid, record = world.health().pid, world.record()
+    done = world.command(App(Path(os.sep), "0.0.1"), "restart", "--version", "1.1.0")
+    assert done.returncode == 1
+    assert "no release 1.1.0 is installed (there is: 1.0.0)" in done.stderr
+    assert (world.health().pid, world.record()) == (pid, record)
+
+
+@pytest.mark.parametrize("strategy", ["seamless", "rebind"])
+def test_an_older_release_that_fails_does_not_pass_for_verified(world, builds, strategy):
+    world.settings |= {"INCUMBENT_HANDOVER": strategy}
+    builds.write("2.0.0")
+    builds.sync()
+    builds.write("1.0.0", "fails at start")
+    done = builds.sync("--pin")
+    assert done.returncode == 1, done
+    assert "no such table" in done.stderr
+    assert done.stdout == ""
+    assert world.health().version == "2.0.0"
+    assert (world.record()["version"], world.record()["pinned"]) == ("2.0.0", "")
 
 
 def test_old_releases_are_pruned_but_never_the_running_one(world: World, builds: Builds):

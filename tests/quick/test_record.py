@@ -115,6 +115,29 @@ def test_a_build_that_is_not_newer_is_not_registered(own, restart):
 def test_a_pinned_record_is_not_moved():
     pinned = SERVING_OLD._replace(pinned="1.0.0")
     assert registered(pinned, NEW, False, NOW) == (pinned, None)
+    assert registered(pinned, NEW, True, NOW) == (pinned, None)
+
+
+def test_a_pin_ends_when_its_build_is_gone():
+    pinned = TRYING_NEW._replace(pinned="2.0.0")
+    record, _ = without_gone(pinned, lambda candidate: candidate != NEW)
+    assert (record.recorded, record.pinned) == (OLD, "")
+
+
+def test_a_pin_does_not_end_when_another_build_is_gone():
+    pinned = TRYING_NEW._replace(pinned="2.0.0")
+    record, _ = without_gone(pinned, lambda candidate: candidate != OLD)
+    assert (record.recorded, record.pinned) == (NEW, "2.0.0")
+
+
+def test_a_pin_ends_when_its_build_fails():
+    record = rejected(TRYING_NEW._replace(pinned="2.0.0"), NEW, "exited 1", False, NOW)
+    assert (record.recorded, record.pinned) == (OLD, "")
+
+
+def test_a_pin_does_not_end_when_another_build_fails():
+    pinned = SERVING_OLD._replace(pinned="1.0.0")
+    assert rejected(pinned, NEW, "exited 1", False, NOW).pinned == "1.0.0"
 
 
 def test_a_rejected_build_is_not_registered_again():
