@@ -51,6 +51,11 @@ class Window(NamedTuple):
         return longest_gap(self.answers, self.begin, self.end)
 
     @property
+    def change(self) -> float:
+        """The time from the last answer of one worker to the first of the next, in milliseconds."""
+        return longest_change(self.answers)
+
+    @property
     def two_served(self) -> bool:
         """Whether one process still answered after another had begun to."""
         return two_served(self.answers)
@@ -69,6 +74,14 @@ def longest_gap(answers: Iterable[Answer], begin: float, end: float) -> float:
     good = sorted(a.done for a in answers if a.kind == "new" and not a.why)
     within = [begin, *(moment for moment in good if begin < moment < end), end]
     return max(late - early for early, late in itertools.pairwise(within)) * 1000
+
+
+def longest_change(answers: Iterable[Answer]) -> float:
+    """Give the longest time between two good answers in a row that came from two pids."""
+    good = sorted((a.done, a.pid) for a in answers if a.kind == "new" and not a.why)
+    pairs = itertools.pairwise(good)
+    changes = [late[0] - early[0] for early, late in pairs if late[1] != early[1]]
+    return max(changes, default=0) * 1000
 
 
 def two_served(answers: Iterable[Answer]) -> bool:

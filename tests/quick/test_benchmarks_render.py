@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmarks import plot, rendering
 from tests.benchmarks.measuring import Check, ratio, summary
-from tests.benchmarks.traffic import Answer, longest_gap, two_served
+from tests.benchmarks.traffic import Answer, longest_change, longest_gap, two_served
 
 FIGURE = {
     "name": "gap",
@@ -89,6 +89,12 @@ def test_a_service_that_never_comes_back_has_a_gap_to_the_end():
 def test_kept_connections_do_not_hide_a_gap():
     answers = [new(1.0), new(1.02, kind="kept"), new(1.04)]
     assert longest_gap(answers, 1.0, 1.04) == pytest.approx(40)
+
+
+def test_a_change_is_measured_between_two_workers():
+    answers = [new(1.0, 1), new(1.02, 1), new(1.025, 2), new(1.08, 2)]
+    assert longest_change(answers) == pytest.approx(5)
+    assert longest_change(answers[:2]) == 0
 
 
 def test_two_pids_that_answer_in_turn_are_two_that_serve():

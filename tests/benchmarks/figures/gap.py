@@ -38,6 +38,9 @@ def measure(scale: Scale, at_import: str = "") -> Figure:
         ],
         series={
             "gap in a restart, ours": summary(gaps, "ms"),
+            "of it from the last answer of one worker to the first of the next": summary(
+                [w.change for w in ours], "ms"
+            ),
             "gap without a restart, one connection every 5 ms": summary(
                 [w.gap for w in quiet], "ms"
             ),
