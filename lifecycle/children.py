@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from . import files
 from .errors import FilesError
@@ -102,23 +103,25 @@ class Process:
         return lines[-1].strip().removeprefix("incumbent: ")[:WORDS_LIMIT] if lines else ""
 
 
-def spawn(worker: Worker, build: Build, lease: str, door: str, understudy: bool) -> Process:
+def spawn(
+    worker: Worker,
+    build: Build,
+    lease: str,
+    door: str,
+    understudy: bool,
+    passed_on: Mapping[str, str],
+) -> Process:
     """Create the worker process that `build` names, detached from this one.
 
     It gets its own session, the data dir as its cwd, a log file as its output, and no descriptor
-    but its end of the pair. A process that can't be created is given back as one that is gone.
+    but its end of the pair; `passed_on` are variables that are no part of the build. A process
+    that can't be created is given back as one that is gone.
     """
     _KEPT[:] = [popen for popen in _KEPT if popen.poll() is None]
     ours, theirs = socket.socketpair()
     early = worker.path("logs", f"early-{os.getpid()}-{theirs.fileno()}-{os.urandom(4).hex()}.log")
-    environment = dict(build.environment)
+    environment = {**environment_for(worker, build), **passed_on}
     environment |= {
-        "INCUMBENT_DATA_DIR": worker.data_dir,
-        "INCUMBENT_HOST": worker.host,
-        "INCUMBENT_PORT": str(worker.port),
-        "INCUMBENT_NAME": worker.name,
-        "INCUMBENT_APP": build.app,
-        "INCUMBENT_VERSION": build.version,
         PIPE_VARIABLE: str(theirs.fileno()),
         LEASE_VARIABLE: lease,
         EXPECT_VARIABLE: build.version,
@@ -144,6 +147,18 @@ def spawn(worker: Worker, build: Build, lease: str, door: str, understudy: bool)
     finally:
         theirs.close()
     return Process(popen, ours, early, "")
+
+
+def environment_for(worker: Worker, build: Build) -> dict[str, str]:
+    """Give the environment in which a build serves in this worker's place."""
+    return dict(build.environment) | {
+        "INCUMBENT_DATA_DIR": worker.data_dir,
+        "INCUMBENT_HOST": worker.host,
+        "INCUMBENT_PORT": str(worker.port),
+        "INCUMBENT_NAME": worker.name,
+        "INCUMBENT_APP": build.app,
+        "INCUMBENT_VERSION": build.version,
+    }
 
 
 def can_be_spawned(build: Build) -> bool:

@@ -17,13 +17,14 @@ class Health:
 
     `uptime` is in seconds; `since`, the moment it took office, on the monotonic clock of this
     boot, in seconds; `instance` names this one process for ever. `refusal` says why it last
-    refused a handover.
+    refused a handover; `managed`, that a service manager starts it again when it exits.
     """
 
     __slots__ = (
         "app",
         "data_dir",
         "instance",
+        "managed",
         "pid",
         "port",
         "refusal",
@@ -54,11 +55,13 @@ class Health:
         worker_path: str = "",
         app: str = "",
         refusal: str = "",
+        managed: bool = False,
     ) -> None:
         self.pid, self.version, self.state, self.since = pid, version, state, since
         self.instance, self.service, self.data_dir, self.port = instance, service, data_dir, port
         self.status, self.uptime, self.started_at = status, uptime, started_at
         self.worker_path, self.app, self.refusal = worker_path, app, refusal
+        self.managed = managed
 
     @classmethod
     def from_json(cls, said: object) -> Health:
@@ -77,7 +80,8 @@ class Health:
             if not isinstance(text, str):
                 raise ValueError(f"no {name}")
             texts[name] = text
-        return cls(pid=pid, since=since, port=port, uptime=uptime, **texts)
+        managed = said.get("managed") is True
+        return cls(pid=pid, since=since, port=port, uptime=uptime, managed=managed, **texts)
 
     def to_json(self) -> dict[str, object]:
         """Give the report as the health endpoint says it."""

@@ -42,6 +42,7 @@ class Holding:
         self._lock: SpawnLock | None = None
         self._heartbeat: threading.Event | None = None
         self._processes: dict[int, Process] = {}
+        self._passed_on: dict[str, str] = {}
 
     @property
     def lease(self) -> str:
@@ -113,7 +114,7 @@ class Holding:
 
     async def spawn(self, build: Build, understudy: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
-        process = spawn(self.worker, build, self.lease, self._door, understudy)
+        process = spawn(self.worker, build, self.lease, self._door, understudy, self._passed_on)
         self._processes[process.pid] = process
         return Child(process.pid, build)
 

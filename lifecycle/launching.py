@@ -34,6 +34,7 @@ from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
 PAUSE_S = 0.005
 PAUSE_LIMIT_S = 0.03
 ASK_TIMEOUT_S = 5.0
+RESPAWN_GRACE_S = 5.0  # a service manager waits 0.1 s, then an interpreter has to start
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class PosixLauncher(Holding):
         self._began = time.monotonic() if began is None else began
         self._deadline = time.monotonic() + worker.timeout
         self._pause = PAUSE_S
+        self._managed_until = 0.0
         self._watching = watching
         self.run = os.urandom(6).hex()
         self.trace = Trace(worker.path("trace.jsonl"), machine, self.run, door)
@@ -114,7 +116,14 @@ class PosixLauncher(Holding):
     async def probe(self) -> Seen:
         """Ask the port who holds it."""
         worker = self.worker
-        return probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+        seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+        if seen.health is not None and seen.health.managed:
+            self._managed_until = time.monotonic() + RESPAWN_GRACE_S
+        return seen
+
+    async def lock_is_free(self) -> bool:
+        """Whether nobody holds the lock; a service manager's turn counts as a hold."""
+        return time.monotonic() >= self._managed_until and await super().lock_is_free()
 
     async def ask(self, what: str, instance: str) -> Reply:
         """Ask that one worker to hand over or to shut down."""

@@ -163,6 +163,7 @@ WORKER = (
     Row("lock_acquired", s.LOCKING, s.HANDING_OFF),
     Row("lock_stale_stolen", s.LOCKING, s.HANDING_OFF),
     # With the lock: which strategy.
+    Row("left_to_manager", s.HANDING_OFF, s.STOPPING),
     Row("record_unusable", s.HANDING_OFF, s.VERIFIED),
     Row("rebind_chosen", s.HANDING_OFF, s.DRAINING),
     Row("understudy_spawned", s.HANDING_OFF, s.REHEARSING),

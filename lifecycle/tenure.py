@@ -31,14 +31,20 @@ _EXIT_CODES = {
 
 
 class Tenure(Driver):
-    """The one run of the worker's machine in this process."""
+    """The one run of the worker's machine in this process.
 
-    def __init__(self, office: Office, understudy: bool, version: str) -> None:
+    `managed` says that a service manager starts the worker again: it is not to be fought.
+    """
+
+    def __init__(
+        self, office: Office, understudy: bool, version: str, managed: bool = False
+    ) -> None:
         initial = states.UNDERSTUDY if understudy else states.IDLE
         super().__init__("worker", initial, office)
         self._office = office
         self._loaded = False
         self._version = version
+        self._managed = managed
         self._why = RESTART
         self._unanswered: Ask | None = None
         self._attempts = 0
@@ -72,7 +78,7 @@ class Tenure(Driver):
             states.STOPPING: self._draining,
             states.STOPPING_DRAINED: self._taking_app_down,
             states.STOPPING_APP_DOWN: self._removing_pid,
-            states.STOPPING_UNLISTED: self._closing,
+            states.STOPPING_UNLISTED: self._closing_for_good,
         }
 
     async def run(self) -> str:
@@ -182,6 +188,8 @@ class Tenure(Driver):
     async def _handing_off(self) -> str:
         self._attempts = 0
         self._good_next = False
+        if self._managed:
+            return "left_to_manager"
         record = await self._office.record()
         if record is None or record.recorded is None:
             await self._office.refuse("no launch record that this worker can read")
@@ -230,6 +238,12 @@ class Tenure(Driver):
 
     async def _closing(self) -> str:
         await self._office.close()
+        return "closed"
+
+    async def _closing_for_good(self) -> str:
+        await self._office.close()
+        if self._managed:
+            await self._office.release()
         return "closed"
 
     async def _offering(self) -> str:

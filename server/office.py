@@ -36,19 +36,23 @@ from incumbent.lifecycle.versions import same
 from . import baton
 from .birth import Birth
 from .logs import Output
+from .manager import Manager
 from .watchdog import Watchdog
 
 BACKLOG = 2048
 PAUSE_S = 0.01
 REAP_STEP_S = 0.002
+BUILD_AT_FAULT = ("app_failed", "wrong_version")
 
 
 class Office(Holding):
     """The worker's verbs on real sockets, files and processes."""
 
-    def __init__(self, worker: Worker, birth: Birth, output: Output) -> None:
+    def __init__(self, worker: Worker, birth: Birth, output: Output, manager: Manager) -> None:
         super().__init__(worker, "handover")
-        self._birth, self._output = birth, output
+        self._birth, self._output, self._manager = birth, output, manager
+        self._passed_on = manager.passed_on
+        self._successor = 0
         self.instance = os.urandom(12).hex()
         self.state = ""
         self.token = ""
@@ -91,6 +95,7 @@ class Office(Holding):
             worker_path=self._path,
             app=worker.app,
             refusal=self._refusal,
+            managed=self._manager.respawns,
         )
 
     def extra(self) -> dict[str, object]:
@@ -113,6 +118,7 @@ class Office(Holding):
         """Write one transition to the trace; from here on health tells of it."""
         self.state = row.dest
         self._trace.note(row, facts)
+        self._manager.tell(row, self._successor)
         if row.dest == VERIFIED and row.source in COMING_UP:
             await self._opened()
 
@@ -120,17 +126,24 @@ class Office(Holding):
 
     async def listen(self) -> Step:
         """Listen on the address, fenced by the lease; the only proof of holding the port."""
+        step = await self._listened()
+        if self._birth.by_hand and step.event != "listen_ok":
+            print(f"incumbent: {step.reason}", file=sys.stderr, flush=True)
+        return step
+
+    async def _listened(self) -> Step:
         try:
             self.token = admin_token(self.worker.path("token"))
+            passed = self._manager.socket_for(self.worker.host, self.worker.port)
             if self._birth.by_hand:
-                refused = await self._take_lock_by_hand()
+                refused = await self._take_lock_by_hand(look=passed is None)
                 if refused:
                     return Step("listen_lost", refused)
-            return self._listen_fenced()
-        except FilesError as error:
+            return self._listen_fenced(passed)
+        except (FilesError, ValueError) as error:
             return Step("listen_lost", str(error))
 
-    def _listen_fenced(self) -> Step:
+    def _listen_fenced(self, passed: socket.socket | None) -> Step:
         lease = self.lease if self._birth.by_hand else self._birth.lease
         guard = self.guard()
         guard.take(wait=True)
@@ -138,32 +151,41 @@ class Office(Holding):
             owner = owner_in(files.read(self.worker.path("spawn.lock")) or b"")
             if owner is None or owner.token != lease:
                 return Step("lease_gone", "the spawn lock no longer carries our parent's token")
-            worker = self.worker
-            family = socket.AF_INET6 if ":" in worker.host else socket.AF_INET
-            # asyncio turns Nagle's algorithm off only where TCP is named: 40 ms an answer.
-            listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind((worker.host, worker.port))
-                listener.listen(BACKLOG)
-            except OSError as error:
-                listener.close()
-                if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-                    return Step("listen_lost", f"{worker.host}:{worker.port}: {error.strerror}")
+            self._listener = passed or self._new_listener()
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
                 raise
+            return Step("listen_lost", f"{self.worker.host}:{self.worker.port}: {error.strerror}")
         finally:
             guard.give_back()
-        self._listener = listener
         self._since = time.monotonic()
         return Step("listen_ok")
 
-    async def _take_lock_by_hand(self) -> str:
-        """Take the lock for a worker that nobody spawned; give why not, or nothing."""
+    def _new_listener(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.worker.host else socket.AF_INET
+        # asyncio turns Nagle's algorithm off only where TCP is named: 40 ms an answer.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.worker.host, self.worker.port))
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    async def _take_lock_by_hand(self, look: bool) -> str:
+        """Take the lock for a worker that nobody spawned; give why not, or nothing.
+
+        Without a `look` at the port: where the manager listens, it is never dark.
+        """
         deadline = time.monotonic() + self.worker.run_budget
         while True:
-            seen = await self._probe()
-            if seen.kind != h.DARK:
-                return f"{self.worker.host}:{self.worker.port} is in use"
+            if look and (await self._probe()).kind != h.DARK:
+                return (
+                    f"{self.worker.host}:{self.worker.port} is in use; "
+                    "run `worker-service status` to see by whom"
+                )
             claim = await self.acquire()
             if claim.event == LOCK_REFUSED:
                 return claim.reason
@@ -224,10 +246,11 @@ class Office(Holding):
         else:
             self._watchdog.start()
         try:
-            return self._load()
+            step = self._load()
         finally:
             if porter is not None:
                 self._kept += porter.stop()
+        return await self._blamed(step)
 
     def _load(self) -> Step:
         from .house import House
@@ -259,7 +282,15 @@ class Office(Holding):
                 await self._accept()
         trouble = await starting
         self._watchdog.call_off()
-        return self._failed("app_failed", trouble) if trouble else Step("app_up")
+        return await self._blamed(
+            self._failed("app_failed", trouble) if trouble else Step("app_up")
+        )
+
+    async def _blamed(self, step: Step) -> Step:
+        """Set the record back from a build run by hand that can't serve: nobody else will."""
+        if self._birth.by_hand and self.state in COMING_UP and step.event in BUILD_AT_FAULT:
+            await self.reject(self._birth.build or self.own_build(), step.reason, late=False)
+        return step
 
     async def stop_app(self) -> None:
         """Run the app's lifespan to its end."""
@@ -423,6 +454,7 @@ class Office(Holding):
                 return await self._reaped(child, process)
         del self._processes[child.pid]
         process.let_go()
+        self._successor = child.pid
         return Ended(None, up=True)
 
     async def drain(self) -> None:

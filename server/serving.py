@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 
+from incumbent.lifecycle.children import environment_for
 from incumbent.lifecycle.errors import IncumbentError
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
@@ -14,19 +15,25 @@ from incumbent.lifecycle.tenure import Tenure
 
 from .birth import Birth
 from .logs import Output
+from .manager import FROM_MANAGER, Manager
 from .office import Office
 
 
-def main(by_hand: bool) -> int:
-    """Run the worker in this process and give its exit code."""
+def main(by_hand: bool, managed: bool = False) -> int:
+    """Run the worker in this process and give its exit code.
+
+    A worker run by hand is the recorded one; `managed` says that it is started again when it ends.
+    """
     try:
         worker = Worker()
-        birth = Birth(by_hand, _registered(worker) if by_hand else None)
+        build = _what_should_run(worker, managed) if by_hand else None
+        birth = Birth(by_hand, build)
+        manager = Manager(os.environ, by_hand, managed)
         output = Output(worker.path("logs", "worker.log"), birth.early, worker.log_level)
     except IncumbentError as error:
         print(f"incumbent: {error}", file=sys.stderr)
         return 1
-    code = asyncio.run(_serve(worker, birth, output))
+    code = asyncio.run(_serve(worker, birth, output, manager))
     sys.stdout.flush()
     sys.stderr.flush()
     if not by_hand:
@@ -34,22 +41,34 @@ def main(by_hand: bool) -> int:
     return code
 
 
-def _registered(worker: Worker) -> Build:
-    """Register a worker run by hand as a launcher would."""
+def _what_should_run(worker: Worker, managed: bool) -> Build:
+    """Register a worker run by hand as a launcher would; become the recorded one if it is another.
+
+    So a service manager that starts an old install does not go back on what was recorded.
+    """
     from incumbent.lifecycle.launching import PosixLauncher, run_blocking
     from incumbent.lifecycle.runs import bootstrap, say
 
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", "cli")
     run_blocking(launcher.begin(restart=False))
-    say([*worker.notices, *launcher.notices])
-    return launcher.own_build()
+    own = launcher.own_build()
+    record = run_blocking(launcher.record())
+    recorded = record.recorded if record else None
+    if recorded is None or recorded.version == own.version:
+        say([*worker.notices, *launcher.notices])
+        return own
+    say([*worker.notices, *launcher.notices, f"running version {recorded.version}, as recorded"])
+    told = {name: os.environ[name] for name in FROM_MANAGER if name in os.environ}
+    command = [recorded.python, "-P", "-m", "incumbent.server", "--by-hand"]
+    command += ["--managed"] * managed
+    os.execve(recorded.python, command, environment_for(worker, recorded) | told)
 
 
-async def _serve(worker: Worker, birth: Birth, output: Output) -> int:
-    office = Office(worker, birth, output)
+async def _serve(worker: Worker, birth: Birth, output: Output, manager: Manager) -> int:
+    office = Office(worker, birth, output, manager)
     office.hear_signals()
-    tenure = Tenure(office, birth.understudy, worker.version)
+    tenure = Tenure(office, birth.understudy, worker.version, manager.respawns)
     office.state = tenure.state
     ticking = asyncio.ensure_future(_tick(office, output))
     try:

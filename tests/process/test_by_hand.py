@@ -67,6 +67,7 @@ def test_a_worker_run_by_hand_gives_way_to_a_foreign_listener(world: World):
     with socket.create_server(("127.0.0.1", world.port)):
         process = run(world, world.app("1.0.0"))
         assert process.wait(timeout=15) == EXIT_LOST
+        assert "run `worker-service status` to see by whom" in process.stderr.read()
     assert world.lives() == []
     assert not (world.data_dir / "worker.pid").exists()
     assert not (world.data_dir / "spawn.lock").exists()

@@ -65,7 +65,7 @@ locking: handover_asked -> locking, stop_asked -> idle/stopping, is_current -> v
 locking: lock_acquired -> handing-off, lock_stale_stolen -> handing-off
 locking: lock_held -> locking, lock_refused -> verified, lock_wait_over -> verified
 
-handing-off: record_unusable -> verified
+handing-off: left_to_manager -> idle/stopping, record_unusable -> verified
 handing-off: rebind_chosen -> handing-off/draining, understudy_spawned -> handing-off/rehearsing
 
 handing-off/rehearsing: handover_asked -> handing-off/rehearsing, stop_asked -> idle/stopping
