@@ -34,6 +34,8 @@ _NEEDED_IN = {
     "_attempts": frozenset({states.HANDING_OFF, states.REHEARSING}) | _OUT | _CARED_FOR,
     "_still_ours": frozenset({states.TENDING, states.SHEPHERDING}),
 }
+# Between these and the next state it was just set.
+_KEEPING = {"_why": ("hold_lock_wait",)}
 
 
 class Local(NamedTuple):
@@ -134,7 +136,8 @@ class Automata:
         lid = self._known.get(key)
         if lid is None:
             lid = self._known[key] = len(self.locals)
-            recycle = getattr(driver, "_why", None) == RECYCLE
+            why = getattr(driver, "_why", None)
+            recycle = isinstance(why, str) and why == RECYCLE
             good = getattr(driver, "_good_next", False)
             self.locals.append(Local(program, call, driver.state, recycle, good, final))
             self.calls.append(call)
@@ -161,7 +164,8 @@ class Automata:
             driver.seen = FORGOTTEN
         where = driver.state
         for name, needed_in in _NEEDED_IN.items():
-            if name in held and where not in needed_in:
+            just_set = call[0] in _KEEPING.get(name, ())
+            if name in held and where not in needed_in and not just_set:
                 setattr(driver, name, FORGOTTEN)
 
     def _live(self, lid: int) -> tuple[Any, Any]:

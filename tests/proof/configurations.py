@@ -71,6 +71,12 @@ def _both() -> list[Configuration]:
     found.append(
         _at_1("a build whose app fails, 1 kill", E2, E2, broken=(("2", NO_START),), kills=1)
     )
+    never_good = {"good": "", "broken": (("2", NO_IMPORT),), "workers": 4}
+    found.append(_at_1("nothing good is known", E2, R2, **never_good))
+    pinned = {"serving": "2", "good": "2", "recorded": "1", "pinned": "1", "recycles": 0}
+    found.append(
+        _at_1("pinned to an older version", E2, R2, outcomes=WELL, liveness=True, **pinned)
+    )
     broken = (("2", NO_START), ("1", NO_RESUME))
     found.append(_at_1("a build and its predecessor's app fail", E2, broken=broken, workers=4))
     return found

@@ -125,6 +125,7 @@ class Explorer:
                             self._waits.append(1)
                         calm = True
                         continue
+                    after = world.canonical(after)
                     print_ = hash(after)
                     its = index.get(print_)
                     if its is None:
@@ -211,23 +212,14 @@ class Explorer:
             chain.append(self._parents[chain[-1]])
         prints = {its: print_ for print_, its in self._index.items() if its in set(chain)}
         world = self.world
-        groups, world._same = world._same, []
         state = next(root for root in self._roots if hash(root) == prints[chain[-1]])
         moves: list[Move] = []
         for its in reversed(chain[:-1]):
             for move in world.moves(state):
-                if move.state is not None and hash(self._sorted(move.state, groups)) == prints[its]:
+                if move.state is not None and hash(world.canonical(move.state)) == prints[its]:
                     moves.append(move)
                     state = move.state
                     break
             else:
                 raise AssertionError("a state without a way to it")
         return moves
-
-    @staticmethod
-    def _sorted(state: tuple[Any, ...], groups: list[list[int]]) -> tuple[Any, ...]:
-        s = list(state)
-        for group in groups:
-            for where, entry in zip(group, sorted(s[i] for i in group), strict=True):
-                s[where] = entry
-        return tuple(s)

@@ -19,6 +19,11 @@ class Forgotten:
     def __getattr__(self, name: str) -> object:
         raise LookupError(f"a forgotten value was read: .{name}; keep it in the fingerprint")
 
+    def __eq__(self, other: object) -> bool:
+        raise LookupError("a forgotten value was compared; keep it in the fingerprint")
+
+    __hash__ = None  # type: ignore[assignment]  # what can't be compared is no key
+
     def __bool__(self) -> bool:
         raise LookupError("a forgotten value was tested; keep it in the fingerprint")
 

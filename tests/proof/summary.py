@@ -9,7 +9,7 @@ from typing import Any
 from .configurations import NAMED
 from .explorer import Explorer
 from .story import sequence, story
-from .world import Configuration
+from .world import Configuration, World
 
 Rows = frozenset[tuple[str, tuple[str, str, str]]]
 
@@ -48,13 +48,16 @@ class Summary:
 
 
 def explore(
-    configuration: Configuration, ignored: Iterable[str] = (), limit: int | None = None
+    configuration: Configuration,
+    ignored: Iterable[str] = (),
+    limit: int | None = None,
+    world: type[World] = World,
 ) -> Summary:
     """Search one bounded world to its end, without looking at the `ignored` invariants.
 
     After `limit` states it gives up, which is never `ok`.
     """
-    explorer = Explorer(configuration)
+    explorer = Explorer(configuration, world)
     explorer.world.ignored = frozenset(ignored)
     report = explorer.run(limit)
     found = report.found

@@ -60,6 +60,8 @@ NOTHING, ITS_FAULT, BLAMELESS, WAS_UP = range(4)
 
 WAITING, ANSWERED, CUT_OFF = range(3)
 
+FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
+
 # Whose budget a fault spends.
 KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS = range(7)
 FAULTS = ("kill", "overrun", "deadline", "loss", "signal", "denial", "foreigner")
@@ -110,6 +112,11 @@ class Move(NamedTuple):
     fault: bool
     state: tuple[Any, ...] | None  # None: beyond the bound on processes
     waits: bool = False  # its actor looked at its deadline on the way
+
+
+def budget_of(c: Configuration) -> tuple[int, ...]:
+    """Give the faults that a configuration allows, in the order of FAULTS."""
+    return (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
 
 
 def build_of(version: str, seamless: bool = True) -> Build:
@@ -165,10 +172,7 @@ class World:
         good = build_of(c.good) if c.good else None
         recorded = build_of(c.recorded) if c.recorded else None
         record = self.number_of_record(Record("", recorded, good, (), c.pinned))
-        budget = (
-            c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners,
-        )  # fmt: skip
-        state: list[Any] = [record, (), 0, 0, 0, 0, budget, 0]
+        state: list[Any] = [record, (), 0, 0, 0, 0, budget_of(c), 0]
         state += [self.new_launcher(machine) for machine, _ in c.launchers]
         state += [()] * c.workers
         if c.serving:
@@ -197,6 +201,18 @@ class World:
         for index, launcher in enumerate(self.configuration.launchers):
             groups.setdefault(launcher, []).append(ACTORS + index)
         return [group for group in groups.values() if len(group) > 1]
+
+    def canonical(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the state in which equal launchers stand in order."""
+        for group in self._same:
+            entries = [state[index] for index in group]
+            ordered = sorted(entries)
+            if entries != ordered:
+                s = list(state)
+                for index, entry in zip(group, ordered, strict=True):
+                    s[index] = entry
+                state = tuple(s)
+        return state
 
     # Numbers for values, so that a state stays small.
 
@@ -322,10 +338,6 @@ class World:
             self.ended(s, actor, me)
         else:
             s[actor] = tuple(me)
-        for group in self._same:
-            entries = sorted(s[index] for index in group)
-            for index, entry in zip(group, entries, strict=True):
-                s[index] = entry
         yield Move(actor, what, first, fault, tuple(s), waits)
 
     @staticmethod
@@ -391,6 +403,25 @@ class World:
         health = Health(pid=1, version="1", state=state, since=0, instance="1")
         return h.seen_of(health).kind
 
+    # The port's rules; they are held against the real kernel.
+
+    def listened(self, s: list[Any], actor: int) -> bool:
+        """Listen on the address; False when anybody holds it."""
+        if s[HOLDERS]:
+            return False
+        s[HOLDERS] = self.bit(actor)
+        return True
+
+    def shared(self, s: list[Any], child: int) -> None:
+        """Give one more process the listening socket."""
+        s[HOLDERS] |= self.bit(child)
+
+    def closed(self, s: list[Any], actor: int) -> None:
+        """Close what a process has of the listening socket; its connections are reset."""
+        s[HOLDERS] &= ~self.bit(actor)
+        s[ACCEPTS] &= ~self.bit(actor)
+        self.cut_off(s, actor)
+
     # Life and death.
 
     def die(self, s: list[Any], actor: int, code: int, cause: int) -> None:
@@ -406,9 +437,7 @@ class World:
             s[actor] = OVER_ENTRY
             return
         bit = self.bit(actor)
-        s[HOLDERS] &= ~bit
-        s[ACCEPTS] &= ~bit
-        self.cut_off(s, actor)
+        self.closed(s, actor)
         awaited = any(
             other != actor and self.alive(s, other) and s[other][CHILDREN] & bit
             for other in range(ACTORS, len(s))
@@ -458,15 +487,12 @@ class World:
         c = self.configuration
         machine = self.machine(actor)
         state = self._states[s[actor][LID]]
-        if state != states.VERIFIED:
-            budget = (
-                c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners,
-            )  # fmt: skip
-            untouched = s[BUDGET] == budget and not self.free_deadlines
-            if untouched and c.outcomes:
-                self.at_stake.add("V5")
-            if untouched and c.outcomes and event not in c.outcomes:
+        untouched = s[BUDGET] == budget_of(c) and not self.free_deadlines
+        if untouched and c.outcomes:
+            self.at_stake.add("V5")
+            if event not in c.outcomes:
                 self.bad("V5", f"without a fault, a {machine} run ended {event}")
+        if state != states.VERIFIED:
             return
         if machine == "stop":
             return
@@ -736,9 +762,18 @@ class World:
                 self.bad("V2", "the lock was released while the child was not settled")
         if self.holds(s, me):
             self.at_stake.add("V1")
+            if not self.is_worker(actor) and self.machine(actor) == "stop" and not s[HOLDERS]:
+                self.bury_the_unborn(s)
             s[LOCK] = ()
         me[CLAIM] = me[OVERRUN] = me[LAST] = 0
         yield from self.went_on(s, actor, me, "releases the lock", None)
+
+    def bury_the_unborn(self, s: list[Any]) -> None:
+        """V9: what was spawned before a stop proved the port dark under the lock stays away."""
+        for actor in range(self.first_worker, len(s)):
+            if self.alive(s, actor) and s[actor][LEASE]:
+                self.at_stake.add("V9")
+                s[actor] = (*s[actor][:LOST], BURIED, *s[actor][LOST + 1 :])
 
     def do_record(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         yield from self.simple(state, actor, entry, "reads the record", ("record", state[RECORD]))
@@ -931,16 +966,17 @@ class World:
 
     def do_listen(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
-        me[LEASE] = 0
+        me[LEASE] = me[LOST] = 0
         if not self.fence(s, entry):
-            me[LOST] = 1
+            me[LOST] = FAILED_TO_LISTEN
             yield from self.went_on(s, actor, me, "listens", ("step", "lease_gone"))
-        elif s[HOLDERS]:
+        elif not self.listened(s, actor):
             self.at_stake.update(("I1", "I3"))
-            me[LOST] = 1
+            me[LOST] = FAILED_TO_LISTEN
             yield from self.went_on(s, actor, me, "listens", ("step", "listen_lost"))
         else:
-            s[HOLDERS] = self.bit(actor)
+            if entry[LOST] == BURIED:
+                self.bad("V9", "a worker came up that was spawned before a stop was verified")
             s[OFFICES] += 1
             self.check_generations(s)
             me[SINCE] = s[OFFICES]
@@ -1066,9 +1102,7 @@ class World:
                 self.bad("I6", "the PID file names a living process without the port")
             if entry[APP]:
                 self.bad("I2", "the port was closed under the app")
-        s[HOLDERS] &= ~bit
-        s[ACCEPTS] &= ~bit
-        self.cut_off(s, actor)
+        self.closed(s, actor)
         self.count_recycle(s, entry)
         yield from self.went_on(s, actor, list(entry), "closes the port", None)
 
@@ -1093,7 +1127,7 @@ class World:
             if s[PIDFILE] == self.pid(actor):
                 self.bad("I6", "the PID file names one who gave the port away")
             s[child] = (*s[child][:BATON], 1, *s[child][BATON + 1 :])
-            s[HOLDERS] |= self.bit(child)
+            self.shared(s, child)
             self.count_recycle(s, entry)
         yield from self.went_on(s, actor, list(entry), f"passes the baton to {call[1]}", alive)
 
