@@ -20,24 +20,11 @@ def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str
         if bounds.name == name:
             told = lock_world.explore(bounds, ignored)._asdict()
             return told | {"story": list(told["story"])}
-    from .configurations import CONFIGURATIONS
-    from .explorer import Explorer
+    from .summary import explore_named
 
-    [configuration] = [c for c in CONFIGURATIONS if c.name == name]
-    explorer = Explorer(configuration)
-    explorer.world.ignored = ignored
-    report = explorer.run(limit)
-    found = report.found
-    return {
-        "configuration": name,
-        "states": report.states,
-        "depth": found.depth if found else report.depth,
-        "exhausted": report.exhausted,
-        "seconds": round(report.seconds, 2),
-        "invariant": found.invariant if found else "",
-        "what": found.what if found else "",
-        "story": [f"{move.actor}: {move.what}" for move in found.path] if found else [],
-    }
+    told = explore_named((name, tuple(ignored), limit)).as_json()
+    told["depth"] = len(told["story"]) if told["invariant"] else told["depth"]
+    return told
 
 
 def look(name: str, ignored: frozenset[str], limit: int | None) -> dict[str, Any]:

@@ -1,7 +1,364 @@
-"""Faults of spawning."""
+"""Faults of the spawner: whoever brings a worker up."""
 
 from __future__ import annotations
 
-from .fault import Fault
+from .fault import Edit, Fault
+from .worlds import COLD, cold, seamless
 
-SPAWNING: tuple[Fault, ...] = ()
+SPAWNER = "lifecycle/spawner.py"
+RECORD = "lifecycle/record.py"
+TESTS = "tests/proof/mutants/test_drivers.py"
+
+SPAWNING = (
+    Fault(
+        "release on timeout with the child alive",
+        "a launcher gives up on a late child, leaves it alive, releases the lock",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "self._ended = await self._system.kill(self._child)",
+                "self._ended = self._ended._replace(code=1)",
+            ),
+        ),
+        ("V2", "I5"),
+        cold("a build that hangs"),
+        f"{TESTS}::test_a_late_child_is_killed_before_the_lock_is_released",
+    ),
+    Fault(
+        "second recycle in one run",
+        "a run forgets that it has asked already",
+        "design",
+        (Edit(SPAWNER, "            self._asked = True", "            self._asked = False"),),
+        ("I7",),
+        seamless("2 ensures, 1 kill, 1 overrun", "a build that app fails"),
+        f"{TESTS}::test_a_run_asks_once_however_often_it_comes_back_to_idle",
+    ),
+    Fault(
+        "no second probe under the lock",
+        "a launcher spawns because the port was dark before it had the lock",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "        self.seen = await self._system.probe()\n"
+                "        if self.seen.kind != h.DARK:\n            await self._system.release()",
+                "        if self.seen is None:\n            await self._system.release()",
+            ),
+        ),
+        ("I8",),
+        cold("3 ensures, 1 kill, 1 overrun"),
+        f"{TESTS}::test_a_launcher_with_the_lock_probes_again_before_it_spawns",
+    ),
+    Fault(
+        "release on any healthy worker",
+        "a launcher with an unsettled child releases when some worker answers",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "        if self._ended is None:\n            self._ended",
+                "        if self._ended is None:\n"
+                "            self.seen = await self._system.probe()\n"
+                "            if self.seen.kind == h.SERVING:\n"
+                "                await self._system.release()\n"
+                '                return "child_ready"\n'
+                "            self._ended",
+            ),
+        ),
+        ("V2",),
+        cold("3 ensures, 1 kill, 1 overrun"),
+        f"{TESTS}::test_only_its_own_child_settles_a_launcher",
+    ),
+    Fault(
+        "the lock's loser spawns",
+        "a launcher that did not get the lock goes on as if it had",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "        if claim.event != HELD:\n            return claim.event\n",
+                "        if claim.event == HELD:\n"
+                '            return "lock_acquired"\n'
+                "        if claim.event != HELD:\n            return claim.event\n",
+            ),
+        ),
+        ("I5",),
+        cold("3 ensures, 1 kill, 1 overrun"),
+        f"{TESTS}::test_the_loser_of_the_lock_spawns_nothing",
+    ),
+    Fault(
+        "an unlocked spawn after a lock error",
+        "a lock that can't be created is taken for one that was acquired",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "            self.words = claim.reason\n        if claim.event != HELD:",
+                "            self.words = claim.reason\n"
+                '            return "lock_acquired"\n        if claim.event != HELD:',
+            ),
+        ),
+        ("I5",),
+        seamless("ensure and stop, the lock denied"),
+        f"{TESTS}::test_a_refused_lock_spawns_nothing",
+    ),
+    Fault(
+        "recycling a newer worker",
+        "any other version than the own one is stale, and is registered over a newer one",
+        "design",
+        (
+            Edit(SPAWNER, "at_least(health.version, need)", "health.version == need"),
+            Edit(
+                RECORD,
+                "not newer(own.version, standing.version)",
+                "own.version == standing.version",
+            ),
+        ),
+        ("V6", "L3", "V5"),
+        seamless("installs of 2 versions"),
+        f"{TESTS}::test_a_newer_worker_is_not_recycled",
+    ),
+    Fault(
+        "`restart` satisfied by the same pid",
+        "a restart is verified by the worker it found",
+        "design",
+        (
+            Edit(
+                SPAWNER,
+                "fits = fits and health.since >= self.run_facts.began",
+                "fits = fits and bool(health.instance)",
+            ),
+        ),
+        ("V3",),
+        seamless("2 restarts, 1 kill"),
+        f"{TESTS}::test_a_restart_is_not_verified_by_the_worker_it_found",
+    ),
+    Fault(
+        "`restart` satisfied by another version",
+        "a restart is verified by any worker that took office since",
+        "design",
+        (
+            Edit(
+                RECORD,
+                "    if restart or not wanted:\n        return wanted",
+                '    if restart or not wanted:\n        return ""',
+            ),
+        ),
+        ("V3",),
+        (*seamless("a build that app fails"), *cold("a build that app fails")),
+        f"{TESTS}::test_a_restart_is_not_verified_by_an_older_version",
+    ),
+    Fault(
+        "rule 5: lowered",
+        "a restart expects what is recorded now, not what was recorded when it began",
+        "rule 5",
+        (
+            Edit(
+                SPAWNER,
+                "        wanted = self.run_facts.wanted\n",
+                "        wanted = self.run_facts.wanted\n"
+                "        if self._restart and record and record.recorded:\n"
+                "            wanted = record.recorded.version\n",
+            ),
+        ),
+        ("V3",),
+        (*seamless("a build that app fails"), *cold("a build that app fails")),
+        f"{TESTS}::test_a_restart_is_not_verified_by_an_older_version",
+    ),
+    Fault(
+        "rule 9: the second attempt spawns what is recorded",
+        "after a failed build a launcher spawns whatever stands in the record by then",
+        "rule 9",
+        (
+            Edit(
+                SPAWNER,
+                "            if word == settling.FAILED:\n                self._good_next = True",
+                "            if word == settling.FAILED:\n                self._good_next = False",
+            ),
+        ),
+        (),
+        COLD,
+        f"{TESTS}::test_the_second_attempt_of_a_launcher_spawns_the_good_build",
+    ),
+    Fault(
+        "rule 9: the good build is rejected",
+        "a failure of the last good build rejects it",
+        "rule 9",
+        (Edit(RECORD, "    if build.same_as(record.good):\n        return record\n", ""),),
+        ("V4",),
+        seamless("a build and its predecessor's app fail", "2 ensures, no fault"),
+        "tests/quick/test_record.py",
+    ),
+    Fault(
+        "rule 9: no way back to the good build",
+        "a failed build stays recorded",
+        "rule 9",
+        (
+            Edit(
+                RECORD,
+                "    if build.same_as(record.recorded):\n        record = record._replace(",
+                "    if not record.name and build.same_as(record.recorded):\n"
+                "        record = record._replace(",
+            ),
+        ),
+        ("L2",),
+        (),
+        "tests/quick/test_record.py",
+    ),
+    Fault(
+        "rule 10: launches without end",
+        "a run launches again after every stop",
+        "rule 10",
+        (
+            Edit(
+                SPAWNER,
+                "        if self._launches >= LAUNCHES:\n",
+                "        if self._launches < 0:\n",
+            ),
+        ),
+        ("L1", "V5"),
+        COLD,
+        f"{TESTS}::test_a_run_launches_twice_at_most",
+    ),
+    Fault(
+        "rule 11: another instance spends the ask",
+        "an ask that missed the worker it was meant for counts as made",
+        "rule 11",
+        (
+            Edit(
+                SPAWNER,
+                '            self._to_ask = ""\n            return "ask_missed"',
+                '            self._to_ask = ""\n            self._asked = True\n'
+                '            return "ask_missed"',
+            ),
+        ),
+        ("V5", "L2"),
+        (),
+        f"{TESTS}::test_an_ask_that_missed_is_not_spent",
+    ),
+    Fault(
+        "rule 12: another pid than the one it saw",
+        "a restart is verified by any other instance than the first it saw",
+        "rule 12",
+        (
+            Edit(
+                SPAWNER,
+                "fits = fits and health.since >= self.run_facts.began",
+                'fits = fits and self._target not in ("", health.instance)',
+            ),
+        ),
+        ("V7", "V3", "V5"),
+        (*seamless("2 restarts, 1 kill"), *cold("a build that app fails")),
+        f"{TESTS}::test_restarts_that_meet_are_verified_by_one_worker",
+    ),
+    Fault(
+        "rule 13: an ensure is never content with less",
+        "an ensure insists on the version that was recorded when it began",
+        "rule 13",
+        (
+            Edit(
+                RECORD,
+                "        need = lower(need, record.recorded.version)\n",
+                "        need = wanted\n",
+            ),
+        ),
+        ("V5",),
+        (),
+        f"{TESTS}::test_an_ensure_is_content_with_what_is_recorded_by_now",
+    ),
+    Fault(
+        "rule 16: not called off",
+        "a run that joined a handover waits for it after it was called off",
+        "rule 16",
+        (
+            Edit(
+                SPAWNER,
+                '        return "called_off"',
+                '        return await self._wait("worker_leaving")',
+            ),
+        ),
+        ("V5", "L1", "L2"),
+        (),
+        f"{TESTS}::test_who_joined_a_handover_that_was_called_off_looks_again",
+    ),
+    Fault(
+        "a foreign port is dark",
+        "a launcher takes a port that another program holds for a dark one",
+        "own",
+        (
+            Edit(
+                SPAWNER,
+                '            self.facts = self.seen.detail if self.seen else ""\n'
+                '            return "port_foreign"',
+                "            return await self._launchable()",
+            ),
+        ),
+        ("I8", "T", "V5"),
+        seamless("ensure and stop, a foreign server"),
+        f"{TESTS}::test_a_foreign_port_is_left_alone",
+    ),
+    Fault(
+        "silent is dead",
+        "a worker that does not answer in time counts as gone",
+        "own",
+        (
+            Edit(
+                SPAWNER,
+                "        if health is None or self.seen.kind == h.STARTING:\n",
+                "        if self.seen.kind == h.SILENT:\n            return h.DARK\n"
+                "        if health is None or self.seen.kind == h.STARTING:\n",
+            ),
+        ),
+        (),
+        COLD,
+        f"{TESTS}::test_a_silent_worker_is_waited_for",
+        why_alive="out of bounds for safety: the second probe under the lock still refuses to "
+        "spawn into a port that is not dark, so the run only takes the lock in vain",
+    ),
+    Fault(
+        "the lock is kept over a live port",
+        "a launcher that finds a worker under the lock keeps the lock",
+        "own",
+        (
+            Edit(
+                SPAWNER,
+                "        if self.seen.kind != h.DARK:\n            await self._system.release()\n",
+                "        if self.seen.kind != h.DARK:\n",
+            ),
+        ),
+        ("V1",),
+        cold("3 ensures, 1 kill, 1 overrun"),
+        f"{TESTS}::test_a_launcher_with_the_lock_probes_again_before_it_spawns",
+    ),
+    Fault(
+        "a restart boasts of an older child",
+        "a restart whose second attempt was an older build says verified",
+        "own",
+        (
+            Edit(
+                SPAWNER,
+                '                return "older_child_ready"',
+                '                return "child_ready"',
+            ),
+        ),
+        ("V3",),
+        cold("a build that app fails"),
+        f"{TESTS}::test_a_restart_whose_second_attempt_is_older_fails",
+    ),
+    Fault(
+        "verified by a worker that is leaving",
+        "a run is content with a worker that does not serve any more",
+        "own",
+        (
+            Edit(
+                SPAWNER,
+                "        if fits and health.state in states.SERVING:\n",
+                "        if fits:\n",
+            ),
+        ),
+        ("V3",),
+        seamless("ensure and restart, 1 kill"),
+        f"{TESTS}::test_a_worker_that_takes_its_app_down_fits_nobody",
+    ),
+)
