@@ -53,7 +53,6 @@ class Tools:
     def __init__(self, here: Place) -> None:
         self._here = here
         self.bin = here.root / "peers" / "bin"
-        self.pm2 = here.root / "pm2" / "node_modules" / ".bin" / "pm2"
 
     def install(self) -> None:
         """Install what can be installed, loudly leaving out what can't."""
@@ -61,23 +60,19 @@ class Tools:
         venv = self._here.root / "peers"
         self._run([sys.executable, "-m", "venv", str(venv)], environment)
         self._run([str(self.bin / "python"), "-m", "pip", "install", "-q", *PYPI], environment)
-        if shutil.which("npm"):
-            self._run(
-                ["npm", "install", "--silent", "--prefix", str(self.pm2.parents[2]), "pm2"],
-                environment,
-            )
 
     def command(self, name: str) -> str:
         """Give the path of one of them; raises MissingError."""
-        path = self.pm2 if name == "pm2" else self.bin / name
-        if not path.exists():
+        path = shutil.which(name, path=str(self.bin))
+        if path is None:
             raise MissingError(f"{name} could not be installed")
-        return str(path)
+        return path
 
     def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
         done = subprocess.run(argv, env=dict(environment), capture_output=True, check=False)
         if done.returncode:
-            print(f"SKIPPED {argv[-1]}: {done.stderr.decode()[-200:]}", file=sys.stderr)
+            words = done.stderr.decode(errors="replace").strip()[-200:]
+            print(f"SKIPPED {argv[-1]}: {words}", file=sys.stderr, flush=True)
 
 
 def measure(scale: Scale) -> dict[str, Any]:
@@ -268,10 +263,12 @@ def _supervisor(here: Place, tools: Tools, environment: dict[str, str]) -> Itera
 
 
 @contextmanager
-def _pm2(here: Place, tools: Tools, environment: dict[str, str]) -> Iterator[Running]:
+def _pm2(here: Place, _: Tools, environment: dict[str, str]) -> Iterator[Running]:
     port = here.new_port()
     environment = environment | {"PM2_HOME": str(here.root / "pm2-home")}
-    pm2 = tools.command("pm2")
+    pm2 = shutil.which("pm2")
+    if pm2 is None:
+        raise MissingError("pm2 is not on this machine")
     python, *words = uvicorn_command(port)
     given = [pm2, "start", python, "--name", "web", "--interpreter", "none", "--", *words]
     _quietly(given, environment)
@@ -288,7 +285,7 @@ RUNNERS = {
     "supervisor": _supervisor,
     "pm2": _pm2,
 }
-WITHOUT_INSTALLING = ("incumbent", "kill-wait-spawn")
+WITHOUT_INSTALLING = ("incumbent", "kill-wait-spawn", "pm2")
 
 
 def _dmypy(here: Place, tools: Tools, scale: Scale) -> dict[str, Any]:
@@ -297,7 +294,7 @@ def _dmypy(here: Place, tools: Tools, scale: Scale) -> dict[str, Any]:
     folder = here.root / "checked"
     folder.mkdir()
     (folder / "a.py").write_text("x: int = 1\n")
-    environment = here.host() | {"PWD": str(folder)}
+    environment = here.host("2.0.0") | {"PWD": str(folder)}  # newer than what was broken before
     status = ["--status-file", str(folder / "status.json")]
     argv = [dmypy, *status, "run", "--", str(folder / "a.py")]
     began = [here.begin(argv, environment) for _ in range(DMYPY_AT_ONCE)]
