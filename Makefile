@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check quick diagrams clean
+.PHONY: demo test check quick drill-crossfire diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -17,6 +17,9 @@ test: check
 
 quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m "not process"
+
+drill-crossfire: $(STAMP)
+	@$(BIN)/python -m tests.crossfire
 
 check: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
