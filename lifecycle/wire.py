@@ -94,17 +94,22 @@ def _parsed(received: bytes) -> tuple[int, bytes] | None:
     if parts is None:
         return None
     status, head, body = parts
-    _, found, length = head.partition(b"\r\ncontent-length:")
+    length = _length(head)
+    return (status, body[:length]) if length is not None and len(body) >= length else None
+
+
+def _length(head: bytes) -> int | None:
+    _, _, length = head.partition(b"\r\ncontent-length:")
     digits = length.partition(b"\r\n")[0].strip()
-    if not found or not digits.isdigit():
+    if not digits.isdigit():
         return None
     if len(digits) > 9:
         raise NotHttpError("an answer without end")
-    return (status, body[: int(digits)]) if len(body) >= int(digits) else None
+    return int(digits)
 
 
 def _parsed_at_end(received: bytes) -> tuple[int, bytes]:
     parts = _head(received)
-    if parts is None:
-        raise NotHttpError("a torn answer")
+    if parts is None or _length(parts[1]) is not None:
+        raise SilentError("the answer was cut off")  # whoever gave it has died meanwhile
     return parts[0], parts[2]

@@ -164,6 +164,12 @@ def test_a_connection_closed_without_a_word_is_silent_and_not_dark(sandbox):
     assert looked(sandbox, saying()) == SILENT
 
 
+@pytest.mark.parametrize("there", [1, 20, -1])
+def test_an_answer_cut_off_by_the_death_of_who_gave_it_is_silent_and_not_foreign(sandbox, there):
+    whole = http(json.dumps(health()).encode())
+    assert looked(sandbox, saying(whole[:there])) == SILENT
+
+
 def test_an_endless_answer_is_foreign(sandbox):
     def serve(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
