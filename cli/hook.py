@@ -161,7 +161,7 @@ def _reached(worker: Worker, deadline: float) -> tuple[bool, bool]:
     """Give whether there is a worker, and if not, whether that is final."""
     from incumbent.lifecycle.glance import glance
 
-    if glance(worker, "hook") is not None:
+    if glance(worker, "hook", deadline - monotonic()) is not None:
         return True, False
     had, final = _launched_apart(worker, deadline)
     worker.notices.clear()  # the launch has told them

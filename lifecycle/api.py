@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from .glance import glance, probe_worker
 from .settings import Worker
 
@@ -22,12 +24,13 @@ def ensure_running(
     """
     if worker is None:
         worker = Worker()
-    health = glance(worker, door)
+    deadline = monotonic() + (worker.timeout if timeout is None else timeout)
+    health = glance(worker, door, deadline - monotonic())
     if health is not None:
         return health
     from .runs import ensure
 
-    return ensure(worker, timeout=timeout, door=door)
+    return ensure(worker, timeout=max(deadline - monotonic(), 0.0), door=door)
 
 
 async def ensure_running_async(

@@ -52,8 +52,9 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
 class PosixLauncher(Holding):
     """The launcher's verbs on real sockets, files and processes.
 
-    `began` sets when the run began, in monotonic seconds, where that was before this object;
-    `watching` is called after every step and every pause.
+    `timeout` is how long the run may take, in seconds, where that is not the worker's; `began`
+    sets when the run began, in monotonic seconds, where that was before this object; `watching` is
+    called after every step and every pause.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class PosixLauncher(Holding):
         worker: Worker,
         machine: str,
         door: str,
+        timeout: float | None = None,
         began: float | None = None,
         watching: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(worker, door)
         self._began = time.monotonic() if began is None else began
-        self._deadline = time.monotonic() + worker.timeout
+        self.timeout = worker.timeout if timeout is None else timeout
+        self._deadline = time.monotonic() + self.timeout
         self._pause = PAUSE_S
         self._managed_until = 0.0
         self._watching = watching

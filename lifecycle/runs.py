@@ -51,11 +51,11 @@ def stop(
     if not os.path.isdir(worker.data_dir) and _is_dark(worker):
         return False
     files.make_data_dir(worker.data_dir)
-    launcher = PosixLauncher(_within(worker, timeout), "stop", door, watching=watching)
+    launcher = PosixLauncher(worker, "stop", door, timeout, watching=watching)
     stopper = Stopper(launcher)
     event = _finish(launcher, stopper)
     if stopper.state != VERIFIED:
-        raise StopError(event, _stop_sentence(worker, event, stopper), stopper.seen)
+        raise StopError(event, _stop_sentence(launcher, event, stopper), stopper.seen)
     return stopper.found
 
 
@@ -99,15 +99,13 @@ def _launch(
     watching: Watching = None,
 ) -> Health:
     bootstrap(worker)
-    launcher = PosixLauncher(
-        _within(worker, timeout), "spawner", door, began=began, watching=watching
-    )
+    launcher = PosixLauncher(worker, "spawner", door, timeout, began, watching)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner)
     health = spawner.health
     if spawner.state != VERIFIED or health is None:
         raise NotVerifiedError(
-            event, _launch_sentence(worker, event, spawner), spawner.seen, spawner.words
+            event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.words
         )
     if not restart:
         say(launcher.why_older(health.version, spawner.run_facts.wanted))
@@ -127,12 +125,6 @@ def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
         launcher.notices.clear()
 
 
-def _within(worker: Worker, timeout: float | None) -> Worker:
-    if timeout is not None:
-        worker.timeout = timeout
-    return worker
-
-
 def describe(seen: Seen | None, worker: Worker) -> str:
     """Give the half sentence that says what is on the port."""
     where = f"{worker.host}:{worker.port}"
@@ -149,7 +141,8 @@ def describe(seen: Seen | None, worker: Worker) -> str:
     )
 
 
-def _launch_sentence(worker: Worker, event: str, spawner: Spawner) -> str:
+def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
+    worker = launcher.worker
     seen = describe(spawner.seen, worker)
     words = spawner.words
     log = worker.path("logs", "worker.log")
@@ -157,7 +150,7 @@ def _launch_sentence(worker: Worker, event: str, spawner: Spawner) -> str:
         return f"{seen}, not by our worker; free it, or choose another with INCUMBENT_PORT"
     if event == "deadline_passed":
         return (
-            f"no worker verified within {worker.timeout:g} s, last seen: {seen}; "
+            f"no worker verified within {launcher.timeout:.2g} s, last seen: {seen}; "
             "run `worker-service status`"
         )
     if event == "lock_refused":
@@ -190,10 +183,10 @@ def _rejection(worker: Worker, version: str) -> str:
     return f"it {reasons[-1]}" if reasons else ""
 
 
-def _stop_sentence(worker: Worker, event: str, stopper: Stopper) -> str:
-    seen = describe(stopper.seen, worker)
+def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str:
+    seen = describe(stopper.seen, launcher.worker)
     if event == "port_foreign":
         return f"{seen}, not by our worker: nothing was stopped"
     if stopper.words:
         return f"not stopped: {stopper.words}; {seen}"
-    return f"still there after {worker.timeout:g} s: {seen}; run `worker-service status`"
+    return f"still there after {launcher.timeout:.2g} s: {seen}; run `worker-service status`"

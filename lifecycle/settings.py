@@ -6,7 +6,8 @@ import os
 import sys
 
 from .about import VERSION
-from .quickjson import loads
+from .quickjson import loads, read_small
+from .versions import parse, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ class Worker:
             if given is not None:
                 return _checked(key, given, check)
             variable = f"INCUMBENT_{key.upper()}"
-            if env.get(variable):
-                return _checked(variable, env[variable], check)
+            said = env.get(variable)
+            if said:
+                return _checked(variable, said, check)
             if key in file:
                 try:
                     return check(file[key])
@@ -126,8 +128,7 @@ class Worker:
     def _file_settings(self) -> dict[str, object]:
         path = self.path("settings.json")
         try:
-            with open(path, "rb") as file:
-                said = loads(file.read(1_000_000))
+            said = loads(read_small(path))
             if not isinstance(said, dict):
                 raise ValueError("not an object")
         except OSError:
@@ -201,10 +202,10 @@ def _app(value: object) -> str:
 
 
 def _version(value: object) -> str:
-    from .versions import parse
-
-    parse(str(value))
-    return str(value)
+    text = str(value)
+    if not plain(text):
+        parse(text)
+    return text
 
 
 def _seconds(value: object) -> float:
