@@ -54,10 +54,11 @@ class Figure(NamedTuple):
     extra: Mapping[str, Any] = {}
 
 
-def summary(values: Sequence[float], unit: str) -> Summary:
+def summary(values: Sequence[float], unit: str, *, more_is_better: bool = False) -> Summary:
     """Give median, quartiles and worst of one series."""
     q1, median, q3 = quartiles(values)
-    return Summary(unit, median, q1, q3, max(values), len(values))
+    worst = min(values) if more_is_better else max(values)
+    return Summary(unit, median, q1, q3, worst, len(values))
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -37,6 +37,9 @@ def page(said: dict[str, Any]) -> str:
         "Everything stands against a reference that was measured in the same run, in turn with it. "
         "A ratio is that of the medians; in brackets are the quartiles.",
     ]
+    busiest = max((figure["load"] for figure in figures), default=0.0)
+    if busiest > machine["cores"]:
+        lines += ["", f"The machine had other work meanwhile: its load was up to {busiest:g}."]
     if any(figure["short"] for figure in figures):
         lines += ["", "**Figures of a short run among these: a smoke test, no measurement.**"]
     lines += ["", "| figure | target | measured | met |", "|---|---|---|---|"]

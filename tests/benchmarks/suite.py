@@ -29,13 +29,14 @@ def main() -> int:
     scale = Scale(options.short, options.peers)
     figures: list[dict[str, Any]] = []
     for name in options.only:
-        began = time.monotonic()
+        began, load = time.monotonic(), round(os.getloadavg()[0], 1)
         print(f"{name} ...", file=sys.stderr, flush=True)
         if name == PEERS:
             _keep(options.json, {PEERS: peers.measure(scale)})
         else:
             module = importlib.import_module(f"{__package__}.figures.{name}")
-            figures.append(figure_json(name, module, module.measure(scale), scale))
+            figure = module.measure(scale)
+            figures.append(figure_json(name, module, figure, scale) | {"load": load})
             print(rendering.figure_text(figures[-1]), flush=True)
             _keep(options.json, {"figures": {name: figures[-1]}})
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

@@ -28,27 +28,27 @@ def measure(scale: Scale) -> Figure:
         environment = here.host()
         here.ensure(environment)
 
-        def until_answered(dark: Callable[[], object]) -> float:
-            called = 0.0
+        def until_answered(darken: Callable[[int], object]) -> float:
+            called, gone = 0.0, 0
 
             def act() -> int:
-                nonlocal called
-                dark()
+                nonlocal called, gone
+                gone = pid_on(here.port)
+                darken(gone)
                 called = time.monotonic()
                 return here.python(HOT, environment, check=False).code
 
             window = under_load(here, here.port, act)
             codes.append(window.code)
-            good = (a.done for a in window.answers if a.kind == "new" and not a.why)
-            return (min(done for done in good if done > called) - called) * 1000
+            good = [a for a in window.answers if a.kind == "new" and not a.why]
+            # The dead worker's last answers may be read after its death.
+            return (min(a.done for a in good if a.pid != gone and a.done > called) - called) * 1000
 
         samples = interleaved(
             scale.rounds(15, 3),
             {
-                "killed": lambda: until_answered(
-                    lambda: os.kill(pid_on(here.port), signal.SIGKILL)
-                ),
-                "cold": lambda: until_answered(lambda: here.stop(environment)),
+                "killed": lambda: until_answered(lambda pid: os.kill(pid, signal.SIGKILL)),
+                "cold": lambda: until_answered(lambda _: here.stop(environment)),
             },
         )
     return Figure(

@@ -38,8 +38,8 @@ def measure(scale: Scale) -> Figure:
     return Figure(
         checks=[ratio("requests/s", samples["ours"], samples["uvicorn"], LIMIT, at_least=True)],
         series={
-            "our worker": summary(samples["ours"], "requests/s"),
-            "bare uvicorn": summary(samples["uvicorn"], "requests/s"),
+            "our worker": summary(samples["ours"], "requests/s", more_is_better=True),
+            "bare uvicorn": summary(samples["uvicorn"], "requests/s", more_is_better=True),
         },
     )
 
