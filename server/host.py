@@ -9,7 +9,10 @@ that are idle just now, and to accept again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import socket
+import sys
 import time
 from email.utils import formatdate
 from typing import Any
@@ -19,8 +22,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-BACKLOG = 2048
-LOOP_TURNS = 6  # an accepted connection is registered some turns later; before that it is lost
+ACCEPTS_A_TURN = 100  # then those who are connected have their turn
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+NO_ROOM_S = 0.2  # until the next try; who waits, waits in the backlog
 KEPT_LIMIT = 1000  # connections carried over a handover; more are closed politely
 
 
@@ -56,7 +60,8 @@ class Host:
         self._config.load()
         self._state = ServerState()
         self.app_state: dict[str, Any] = {}
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._arriving: set[asyncio.Task[object]] = set()
         self._leaving = False
         self._keep = False
         self._settled = asyncio.Event()
@@ -66,7 +71,7 @@ class Host:
     @property
     def accepting(self) -> bool:
         """Whether connections are accepted now."""
-        return self._server is not None
+        return self._listener is not None
 
     def tick(self) -> None:
         """Renew what changes by the second: the Date header."""
@@ -74,16 +79,48 @@ class Host:
         self._state.default_headers = [(b"date", date), *self._config.encoded_headers]
 
     async def accept(self, listener: socket.socket) -> None:
-        """Accept on a copy of the listener, and serve the connections kept so far."""
+        """Accept on the listener, which stays the caller's; serve the connections kept so far.
+
+        By hand, since `asyncio.Server.close` loses the connections that it has accepted but not
+        registered yet (3.11: `Server._attach` asserts).
+        """
         self._leaving = False
-        loop = asyncio.get_running_loop()
-        copy = listener.dup()
-        copy.setblocking(False)
-        self._server = await loop.create_server(self._protocol, sock=copy, backlog=BACKLOG)
+        self._listener = listener
+        listener.setblocking(False)
+        self._listen_again()
         kept, self.kept = self.kept, []
         for connection in kept:
             connection.setblocking(False)
-            await loop.connect_accepted_socket(self._protocol, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _listen_again(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._take)
+
+    def _take(self) -> None:
+        """Take in the connections that wait, some at a time."""
+        loop = asyncio.get_running_loop()
+        assert self._listener is not None
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                print(f"incumbent: can't accept now: {error.strerror}", file=sys.stderr)
+                loop.remove_reader(self._listener)
+                loop.call_later(NO_ROOM_S, self._listen_again)
+                return
+            connection.setblocking(False)
+            arriving = loop.create_task(self._arrive(connection))
+            self._arriving.add(arriving)
+            arriving.add_done_callback(self._arriving.discard)
+
+    async def _arrive(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # gone already
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
     async def drain(self, keep: bool, timeout: float) -> int:
         """Stop accepting, finish what is in flight; give how many had to be cut off.
@@ -91,11 +128,11 @@ class Host:
         Connections that are idle are closed, or kept for `accept` or a successor when `keep`.
         `timeout` is in seconds.
         """
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for _ in range(LOOP_TURNS):
-            await asyncio.sleep(0)
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener = None
+        if self._arriving:
+            await asyncio.wait(set(self._arriving))  # accepted: from here on they count
         self._leaving, self._keep = True, keep
         for connection in list(self._state.connections):
             self._let_go(connection)
