@@ -20,9 +20,12 @@ def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str
         if bounds.name == name:
             told = lock_world.explore(bounds, ignored)._asdict()
             return told | {"story": list(told["story"])}
-    from .summary import explore_named
+    from .configurations import CONFIGURATIONS
+    from .mutants.worlds import extra
+    from .summary import explore
 
-    told = explore_named((name, tuple(ignored), limit)).as_json()
+    [configuration] = [c for c in (*CONFIGURATIONS, *extra()) if c.name == name]
+    told = explore(configuration, ignored, limit).as_json()
     told["depth"] = len(told["story"]) if told["invariant"] else told["depth"]
     return told
 

@@ -1,11 +1,13 @@
 """What was measured is told as it was measured."""
 
 import copy
+import json
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.benchmarks import plot, rendering
+from tests.benchmarks.__main__ import PAGE, RESULTS
 from tests.benchmarks.measuring import Check, ratio, summary
 from tests.benchmarks.traffic import Answer, longest_change, longest_gap, two_served
 
@@ -15,6 +17,7 @@ FIGURE = {
     "target": "≤ 10 ms",
     "met": True,
     "short": False,
+    "load": 0.5,
     "floor": "",
     "skipped": "",
     "checks": [Check("median gap", 7.25, 10, "ms")._asdict() | {"met": True}],
@@ -60,6 +63,18 @@ def test_what_was_skipped_is_neither_met_nor_missed():
 def test_a_short_run_says_that_it_is_no_measurement():
     assert "no measurement" not in rendering.page(said())
     assert "no measurement" in rendering.page(said(short=True))
+
+
+def test_a_busy_machine_is_said_to_have_been_busy():
+    assert "other work" in rendering.page(said(load=2.5))
+    assert "other work" not in rendering.page(said())
+
+
+def test_the_page_in_docs_is_what_the_results_render_to():
+    results = json.loads(RESULTS.read_text("utf-8"))
+    assert PAGE.read_text("utf-8") == rendering.page(results)
+    drawn = PAGE.with_name(rendering.PLOT).read_text("utf-8")
+    assert drawn == plot.svg(results["peers"]["restarts"])
 
 
 def test_the_plot_is_xml_with_a_mark_for_each_request():

@@ -198,7 +198,7 @@ SPAWNING = (
             Edit(
                 RECORD,
                 "    if build.same_as(record.recorded):\n        record = record._replace(",
-                "    if not record.name and build.same_as(record.recorded):\n"
+                "    if record.name == '?' and build.same_as(record.recorded):\n"
                 "        record = record._replace(",
             ),
         ),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..world import Configuration
+
 
 def cold(*names: str) -> tuple[str, ...]:
     """Give worlds without a predecessor."""
@@ -24,3 +29,30 @@ COLD = cold(
     "a build that app fails",
     "a build that hangs",
 )
+
+
+def extra() -> tuple[Configuration, ...]:
+    """Give worlds that the explorer's own run does not need, each made for one fault."""
+    from ..configurations import E2, E3
+    from ..world import NO_START, Configuration
+
+    broken = (("2", NO_START), ("3", NO_START))
+    return (
+        Configuration(
+            "kill: two builds fail, one after the other",
+            (E2, E3),
+            workers=5,
+            recorded="1",
+            good="1",
+            broken=broken,
+            liveness=True,
+            outcomes=("worker_fits", "child_ready"),
+        ),
+    )
+
+
+def names() -> set[str]:
+    """Give the name of every world of the explorer that a fault may ask for."""
+    from ..configurations import CONFIGURATIONS
+
+    return {configuration.name for configuration in (*CONFIGURATIONS, *extra())}

@@ -1,0 +1,172 @@
+"""What the drivers take for granted of their system, on real sockets, files, processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incumbent.lifecycle import children
+from incumbent.lifecycle.children import Process
+from incumbent.lifecycle.holding import Holding
+from incumbent.lifecycle.record import Build, decoded
+from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.system import Step
+from incumbent.server import baton
+from incumbent.server.birth import Birth
+from incumbent.server.logs import Output
+from incumbent.server.manager import Manager
+from incumbent.server.office import Office
+
+from ...isolation import Sandbox
+
+BUDGET_S = 0.2
+BY_THEN_S = 20.0
+
+
+@pytest.fixture
+def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
+    """Give a worker whose files are in the test's own data dir."""
+    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
+
+
+def office(worker: Worker, monkeypatch: pytest.MonkeyPatch, **passed: str) -> Office:
+    """Give the office of a worker with what its parent passed to it."""
+    for name, text in passed.items():
+        monkeypatch.setenv(getattr(children, f"{name}_VARIABLE"), text)
+    birth = Birth(by_hand=False)
+    output = Output(worker.path("logs", "worker.log"), birth.early, worker.log_level)
+    return Office(worker, birth, output, Manager({}, by_hand=False))
+
+
+def holder(worker: Worker) -> Holding:
+    """Give somebody who holds the lock."""
+    holding = Holding(worker, "api")
+    assert asyncio.run(holding.acquire()).event == "lock_acquired"
+    return holding
+
+
+def listened(one: Office) -> Step:
+    return asyncio.run(one.listen())
+
+
+def is_dark(worker: Worker) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex((worker.host, worker.port)) != 0
+
+
+def test_only_one_of_two_that_bound_the_port_has_it(worker, monkeypatch):
+    parent = holder(worker)
+    first = office(worker, monkeypatch, LEASE=parent.lease)
+    second = office(worker, monkeypatch, LEASE=parent.lease)
+    events = [listened(first).event, listened(second).event]
+    for one in (first, second):
+        asyncio.run(one.close())
+    asyncio.run(parent.release())
+    assert events == ["listen_ok", "listen_lost"]
+
+
+def test_a_child_whose_lease_is_gone_does_not_listen(worker, monkeypatch):
+    parent = holder(worker)
+    child = office(worker, monkeypatch, LEASE="the token of somebody before")
+    step = listened(child)
+    assert is_dark(worker)
+    asyncio.run(child.close())
+    asyncio.run(parent.release())
+    assert step.event == "lease_gone"
+
+
+def test_a_successor_takes_office_with_the_baton(worker, monkeypatch):
+    ours, theirs = socket.socketpair()
+    child = office(worker, monkeypatch, PIPE=str(theirs.detach()), ROLE="understudy")
+    before = time.monotonic()
+    with socket.create_server((worker.host, worker.port)) as listener, ours:
+        assert baton.send(ours, listener, [])
+        assert asyncio.run(child.await_baton()).event == "baton"
+        assert child.health().since >= before
+        asyncio.run(child.close())
+    child._birth.pipe.close()
+
+
+def test_a_build_of_another_version_than_expected_is_not_started(
+    worker, monkeypatch, sandbox, capsys
+):
+    folder = sandbox.root / "mislabelled"
+    folder.mkdir()
+    (folder / "mislabelled_app.py").write_text("__version__ = '1.0.0'\nasync def app(*_): ...\n")
+    monkeypatch.syspath_prepend(str(folder))
+    worker.app = "mislabelled_app:app"
+    step = asyncio.run(office(worker, monkeypatch, EXPECT="2.0.0").load())
+    sys.modules.pop("mislabelled_app")
+    assert step.event == "wrong_version"
+    assert "1.0.0" in step.reason
+    assert "2.0.0" in capsys.readouterr().err
+
+
+WATCHED = f"""
+import sys, time
+from incumbent.server.watchdog import Watchdog
+Watchdog({BUDGET_S}, lambda: print("last act", flush=True)).start()
+time.sleep({BY_THEN_S})
+sys.exit(0)
+"""
+
+
+def test_a_worker_that_is_not_up_in_time_ends_itself():
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == "last act\n"
+
+
+CHILD = """
+import os, socket, sys, time
+socket.socket(fileno=int(sys.argv[1])).send(b"u")
+print("said", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_child_that_was_up_was_up():
+    ours, theirs = socket.socketpair()
+    popen: Any = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(theirs.fileno())],
+        pass_fds=(theirs.fileno(),),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    theirs.close()
+    assert popen.stdout.readline() == b"said\n"
+    process = Process(popen, ours, os.devnull, "")
+    assert not process.up
+    assert process.kill() < 0
+    assert process.up
+    for pipe in (popen.stdin, popen.stdout, ours):
+        pipe.close()
+
+
+def test_a_robbed_holder_does_not_change_the_record(worker):
+    robbed = holder(worker)
+    lock = Path(worker.path("spawn.lock"))
+    lock.write_bytes(lock.read_bytes().replace(robbed.lease.encode(), b"the thief's token"))
+    build = Build("1.0.0", "app:app", sys.executable)
+    assert asyncio.run(robbed.mark_good(build)) is False
+    assert not Path(worker.path("launch.json")).exists()
+    asyncio.run(robbed.release())
+
+
+def test_a_holder_changes_the_record(worker):
+    its = holder(worker)
+    build = Build("1.0.0", "app:app", sys.executable)
+    assert asyncio.run(its.mark_good(build)) is True
+    record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
+    assert record.good == build
+    asyncio.run(its.release())
