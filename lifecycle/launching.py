@@ -13,6 +13,7 @@ from .children import Process, can_be_spawned
 from .errors import FilesError
 from .health import Seen
 from .holding import CHILD_GRACE_S, Holding
+from .lookout import Lookout
 from .machines import Row
 from .probe import PROBE_TIMEOUT_S, probe
 from .record import NewerFormatError, registered, without_gone
@@ -33,6 +34,7 @@ from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
 
 PAUSE_S = 0.005
 PAUSE_LIMIT_S = 0.03
+LOOKOUT_STEP_S = 0.002
 ASK_TIMEOUT_S = 5.0
 RESPAWN_GRACE_S = 5.0  # a service manager waits 0.1 s, then an interpreter has to start
 
@@ -71,6 +73,7 @@ class PosixLauncher(Holding):
         self.timeout = worker.timeout if timeout is None else timeout
         self._deadline = time.monotonic() + self.timeout
         self._pause = PAUSE_S
+        self._lookout = Lookout(worker.path("worker.pid"))
         self._managed_until = 0.0
         self._watching = watching
         self.run = os.urandom(6).hex()
@@ -189,14 +192,19 @@ class PosixLauncher(Holding):
                 return Ended(0, up=True)
 
     async def pause(self) -> bool:
-        """Wait a moment, longer each time; False when the run's deadline has passed."""
+        """Wait a moment, longer each time; False when the run's deadline has passed.
+
+        A change of the PID file ends it: whoever waits for a successor sees it at once.
+        """
         if self._watching is not None:
             self._watching()
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             return False
-        time.sleep(min(self._pause, remaining))
-        self._pause = min(self._pause * 1.3, PAUSE_LIMIT_S)
+        if self._lookout.wait(min(self._pause, remaining), LOOKOUT_STEP_S):
+            self._pause = LOOKOUT_STEP_S
+        else:
+            self._pause = min(self._pause * 1.3, PAUSE_LIMIT_S)
         return True
 
     async def note(self, row: Row, facts: str) -> None:

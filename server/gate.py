@@ -1,22 +1,29 @@
-"""The front of the worker: its own endpoints, then the hosted app."""
+"""The front of the worker: its own endpoints, then the hosted app.
+
+Bare ASGI: a framework behind these four paths would be a fifth of all that a successor loads
+before it can take over.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, Router
+from typing import Any, NamedTuple, Protocol
 
 from incumbent.lifecycle import states
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.system import RECYCLE, RESTART, SHUTDOWN
 
-RESERVED = frozenset({"/api/health", "/api/readiness", "/api/trace", "/lifecycle"})
+try:
+    from _operator import _compare_digest as same_secret  # `hmac` would load OpenSSL's digests
+except ImportError:  # not CPython
+    from hmac import compare_digest as same_secret  # type: ignore[no-redef]  # its twin
+
+HEALTH = "/api/health"
+READINESS = "/api/readiness"
+ASKS = {"/api/admin/restart": RESTART, "/api/admin/shutdown": SHUTDOWN}
+RESERVED = frozenset({HEALTH, READINESS, "/api/trace", "/lifecycle"})
 RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
 ASK_LIMIT_BYTES = 10_000
 ACCEPT_TIMEOUT_S = 4.0
@@ -44,6 +51,14 @@ class Desk(Protocol):
         """Put an ask before the worker; done when it may be answered."""
 
 
+class Answer(NamedTuple):
+    """What one request is answered with; `allow` are the methods that would do."""
+
+    status: int
+    said: dict[str, Any]
+    allow: str = ""
+
+
 class Gate:
     """An ASGI app that lets nobody in under a foreign name, and holds requests until it is open."""
 
@@ -52,15 +67,6 @@ class Gate:
         self._hosts = hosts
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
-        # A Starlette application has no more to offer to four routes, for half a megabyte.
-        self._ours: Asgi = Router(
-            routes=[
-                Route("/api/health", self._health),
-                Route("/api/readiness", self._readiness),
-                Route("/api/admin/restart", self._restart, methods=["POST"]),
-                Route("/api/admin/shutdown", self._shutdown, methods=["POST"]),
-            ]
-        )
 
     def open(self, hosted: Asgi) -> None:
         """Let requests through to the app."""
@@ -76,37 +82,40 @@ class Gate:
         """Answer one request."""
         for name, value in scope["headers"]:
             if name == b"host" and value.lower() not in self._hosts:
-                answer = PlainTextResponse("this worker answers to loopback names only\n", 400)
-                await answer(scope, receive, send)
+                error = "this worker answers to loopback names only"
+                await _send(scope, send, _refusal(400, "foreign-host", error))
                 return
         path = scope["path"]
         if path in RESERVED or path.startswith(RESERVED_BELOW):
-            await self._ours(scope, receive, send)
+            await _send(scope, send, await self._ours(scope, receive))
             return
         while self._hosted is None:
             await self._opened.wait()
         await self._hosted(scope, receive, send)
 
-    async def _health(self, _: Request) -> Response:
-        return JSONResponse(self._desk.health().to_json() | self._desk.extra())
-
-    async def _readiness(self, _: Request) -> Response:
+    async def _ours(self, scope: Any, receive: Any) -> Answer:
+        path, method = scope["path"], scope.get("method", "")
+        if path in ASKS:
+            if method != "POST":
+                return _refusal(405, "method", "ask by POST", "POST")
+            return await self._admin(ASKS[path], scope, receive)
+        if path not in (HEALTH, READINESS):
+            return _refusal(404, "not-found", f"nothing is at {path}")
+        if method not in ("GET", "HEAD"):
+            return _refusal(405, "method", "look by GET", "GET, HEAD")
+        if path == HEALTH:
+            return Answer(200, self._desk.health().to_json() | self._desk.extra())
         ready = self._desk.state in states.SERVING
-        return JSONResponse({"ready": ready, "state": self._desk.state}, 200 if ready else 503)
+        return Answer(200 if ready else 503, {"ready": ready, "state": self._desk.state})
 
-    async def _restart(self, request: Request) -> Response:
-        return await self._admin(request, RESTART)
-
-    async def _shutdown(self, request: Request) -> Response:
-        return await self._admin(request, SHUTDOWN)
-
-    async def _admin(self, request: Request, what: str) -> Response:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not hmac.compare_digest(given.encode(), self._desk.token.encode()):
+    async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
+        given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
+        secret = given.removeprefix(b"Bearer ").strip()
+        if not same_secret(secret, self._desk.token.encode()):
             return _refusal(401, "unauthorized", "the token of the data dir is needed")
         try:
-            body = await request.body()
-            said = json.loads(body[:ASK_LIMIT_BYTES]) if body else {}
+            body = await _body(receive)
+            said = json.loads(body) if body else {}
             if not isinstance(said, dict):
                 raise ValueError
         except (ValueError, RecursionError):
@@ -119,7 +128,7 @@ class Gate:
         state = self._desk.state
         if what != SHUTDOWN and state not in states.SERVING:
             if state in states.LEAVING:
-                return JSONResponse({"accepted": True, "joined": True}, 202)
+                return Answer(202, {"accepted": True, "joined": True})
             return _refusal(409, "starting", "the worker is not in office yet")
         try:
             asked = self._desk.ask(what, said.get("handover") == "rebind")
@@ -127,8 +136,34 @@ class Gate:
                 await asyncio.wait_for(asyncio.shield(asked), ACCEPT_TIMEOUT_S)
         except TimeoutError:
             return _refusal(503, "busy", "the worker has not taken the ask yet")
-        return JSONResponse({"accepted": True}, 202)
+        return Answer(202, {"accepted": True})
 
 
-def _refusal(status: int, code: str, error: str) -> Response:
-    return JSONResponse({"error": error, "code": code}, status)
+def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:
+    return Answer(status, {"error": error, "code": code}, allow)
+
+
+async def _body(receive: Any) -> bytes:
+    """Give a request's body; raises ValueError for one that is too long, or whose sender left."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ValueError
+        body += message.get("body", b"")
+        if len(body) > ASK_LIMIT_BYTES:
+            raise ValueError
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _send(scope: Any, send: Any, answer: Answer) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
+        return
+    body = json.dumps(answer.said).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if answer.allow:
+        headers.append((b"allow", answer.allow.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -240,3 +240,44 @@ def test_the_doors_hold_requests_again_after_closing():
 
     assert asyncio.run(run(lambda _: None))
     assert not asyncio.run(run(Gate.close))
+
+
+def test_health_has_no_body_for_a_head():
+    seen = answer(Desk(), "/api/health", method="HEAD")
+    assert (seen.status, seen.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/readiness"])
+def test_nobody_looks_by_post(path):
+    assert answer(Desk(), path, method="POST").status == 405
+
+
+@pytest.mark.parametrize("path", ["/api/admin/nothing", "/api/trace", "/lifecycle", "/lifecycle/x"])
+def test_a_reserved_path_without_an_endpoint_is_not_found(path):
+    assert answer(Desk(), path).status == 404
+
+
+def test_an_ask_without_end_is_refused():
+    desk = Desk()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    body = json.dumps({"instance": "this-one", "why": "x" * 10_000}).encode()
+    path = "/api/admin/shutdown"
+    assert answer(desk, path, method="POST", body=body, headers=headers).status == 400
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health"])
+def test_a_websocket_under_a_foreign_name_is_closed(path):
+    async def run() -> list[Any]:
+        gate = Gate(Desk(), frozenset({HOST}))
+        gate.open(hosted)
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "websocket", "path": path, "headers": [(b"host", b"evil.example")]}
+        await gate(scope, None, send)
+        return sent
+
+    assert asyncio.run(run()) == [{"type": "websocket.close", "code": 1008}]
