@@ -159,11 +159,15 @@ def _sent(worker: Worker, spool: Spool, body: bytes, deadline: float) -> tuple[s
 
 def _reached(worker: Worker, deadline: float) -> tuple[bool, bool]:
     """Give whether there is a worker, and if not, whether that is final."""
-    from incumbent.lifecycle.glance import glance
+    from incumbent.lifecycle.glance import Glance
 
-    if glance(worker, "hook", deadline - monotonic()) is not None:
-        return True, False
-    had, final = _launched_apart(worker, deadline)
+    glance = Glance(worker, "hook")
+    try:
+        if glance.health(deadline - monotonic()) is not None:
+            return True, False
+        had, final = _launched_apart(worker, deadline)
+    finally:
+        glance.close()
     worker.notices.clear()  # the launch has told them
     return had, final
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from .glance import glance, probe_worker
+from .glance import Glance, probe_worker
 from .settings import Worker
 
 TYPE_CHECKING = False
@@ -25,12 +25,16 @@ def ensure_running(
     if worker is None:
         worker = Worker()
     deadline = monotonic() + (worker.timeout if timeout is None else timeout)
-    health = glance(worker, door, deadline - monotonic())
-    if health is not None:
-        return health
-    from .runs import ensure
+    glance = Glance(worker, door)
+    try:
+        health = glance.health(deadline - monotonic())
+        if health is not None:
+            return health
+        from .runs import ensure
 
-    return ensure(worker, timeout=max(deadline - monotonic(), 0.0), door=door)
+        return ensure(worker, timeout=max(deadline - monotonic(), 0.0), door=door)
+    finally:
+        glance.close()
 
 
 async def ensure_running_async(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from time import monotonic, sleep, time
+from fcntl import LOCK_EX, LOCK_NB, flock
+from time import monotonic, time
 
 from . import health as h
 from .about import FORMAT
+from .lookout import Lookout
 from .probe import PROBE_TIMEOUT_S, probe
 from .quickjson import loads, read_small
 from .settings import LEASE_S
-from .states import IDLE, VERIFIED
+from .states import IDLE, SERVING, VERIFIED
 from .trace import Trace
 from .versions import at_least
 
@@ -19,46 +21,83 @@ if TYPE_CHECKING:
     from .health import Health, Seen
     from .settings import Worker
 
-LOOK_ON_S = 1.0  # some starts long; a dead owner that cannot be told here costs no more than that
+LOOK_ON_S = 1.0  # some starts long; who launches and is stopped meanwhile costs no more than that
 PAUSE_S = 0.01
 PAUSE_LIMIT_S = 0.05
+STEP_S = 0.005
 COMING = (h.DARK, h.STARTING, h.SILENT)
 
 CONTENT = ("worker_fits", IDLE, VERIFIED)  # a row of the spawner's table, as a test holds
 
 
-def glance(worker: Worker, door: str, patience: float) -> Health | None:
-    """Give the healthy worker's report, or None when it takes a whole run to tell.
+class Glance:
+    """One caller's look at the worker: the spawner's first step without its machinery.
 
-    It is the spawner's first step without its machinery: nothing to register, one probe that
-    fits. Takes one file read, one question, one line in the trace. While somebody else brings the
-    worker up it looks on, for `patience` seconds at most: of a crowd of callers one needs the
-    machinery, and loading it takes each 40 ms.
+    Nothing to register, one probe that fits: one file read, one question, one line in the trace.
+    While somebody else brings the worker up it looks on: of a crowd of callers one needs the
+    machinery, and loading it takes each 40 ms. Whose turn that is, a flock on the launch record
+    says. It is a hint that spares work and no lock: whoever is tired of it launches all the same.
     """
-    recorded = _recorded(worker.path("launch.json"))
-    if recorded is None or worker.notices or not at_least(recorded, worker.version):
-        return None
-    seen = _seen_soon(worker, min(patience, LOOK_ON_S))
-    if seen.kind != h.SERVING or seen.health is None:
-        return None
-    if not at_least(seen.health.version, recorded):
-        return None
-    Trace(worker.path("trace.jsonl"), "spawner", os.urandom(6).hex(), door).note(CONTENT, "")
-    return seen.health
 
+    def __init__(self, worker: Worker, door: str) -> None:
+        self._worker, self._door = worker, door
+        self._turn = -1
 
-def _seen_soon(worker: Worker, patience: float) -> Seen:
-    """Ask; while another's fresh lock says that it launches, ask again for a moment.
+    def health(self, patience: float) -> Health | None:
+        """Give the healthy worker's report, or None when it takes a whole run to tell.
 
-    It only reads: to all others, whoever looks on here is a caller that came later.
-    """
-    until, pause = monotonic() + patience, PAUSE_S
-    seen = probe_worker(worker)
-    while seen.kind in COMING and monotonic() + pause < until and _somebody_launches(worker):
-        sleep(pause)
-        pause = min(pause * 1.5, PAUSE_LIMIT_S)
-        seen = probe_worker(worker)
-    return seen
+        `patience` is in seconds. After None it may be this caller's turn to launch, until `close`.
+        """
+        worker = self._worker
+        recorded = _recorded(worker.path("launch.json"))
+        if recorded is None or worker.notices or not at_least(recorded, worker.version):
+            return None
+        health = self._seen_soon(min(patience, LOOK_ON_S)).health
+        if health is None or health.state not in SERVING:
+            return None
+        if not at_least(health.version, recorded):
+            return None
+        run = os.urandom(6).hex()
+        Trace(worker.path("trace.jsonl"), "spawner", run, self._door).note(CONTENT, "")
+        return health
+
+    def close(self) -> None:
+        """Give the turn back, if it was ours."""
+        if self._turn >= 0:
+            os.close(self._turn)
+            self._turn = -1
+
+    def _seen_soon(self, patience: float) -> Seen:
+        """Ask; while another launches, ask again when the worker may have come up."""
+        until, pause = monotonic() + patience, PAUSE_S
+        lookout = Lookout(self._worker.path("worker.pid"))
+        seen = probe_worker(self._worker)
+        while seen.kind in COMING and monotonic() + pause < until and not self._is_our_turn():
+            changed = lookout.wait(pause, STEP_S)
+            pause = PAUSE_S if changed else min(pause * 1.5, PAUSE_LIMIT_S)
+            seen = probe_worker(self._worker)
+        return seen
+
+    def _is_our_turn(self) -> bool:
+        """Whether nobody else is launching, as far as can be told; doubt falls on yes."""
+        if self._turn >= 0:
+            return True
+        if _somebody_launches(self._worker):
+            return False
+        try:
+            fd = os.open(self._worker.path("launch.json"), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return True
+        try:
+            flock(fd, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        except OSError:
+            os.close(fd)
+            return True
+        self._turn = fd
+        return True
 
 
 def _somebody_launches(worker: Worker) -> bool:
