@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-from collections.abc import Mapping
 
 from . import files
 from .errors import FilesError
 from .record import Build
 from .settings import Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+    from collections.abc import Mapping
 
 PIPE_VARIABLE = "INCUMBENT_PIPE"
 LEASE_VARIABLE = "INCUMBENT_LEASE"
@@ -59,9 +62,11 @@ class Process:
         """Give the exit code, waiting at most `timeout` seconds; negative for a signal."""
         if self.popen is None:
             return 127
+        from subprocess import TimeoutExpired
+
         try:
             return self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             return None
 
     def kill(self) -> int:
@@ -117,6 +122,9 @@ def spawn(
     but its end of the pair; `passed_on` are variables that are no part of the build. A process
     that can't be created is given back as one that is gone.
     """
+    import socket  # whoever restarts a worker spawns nothing, so need not load these
+    import subprocess
+
     _KEPT[:] = [popen for popen in _KEPT if popen.poll() is None]
     ours, theirs = socket.socketpair()
     early = worker.path("logs", f"early-{os.getpid()}-{theirs.fileno()}-{os.urandom(4).hex()}.log")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 import time
 
@@ -184,7 +183,7 @@ class Holding:
             "token": token,
             "pid": os.getpid(),
             "start": self_token(),
-            "host": socket.gethostname(),
+            "host": os.uname().nodename,
             "boot": boot_id(),
             "version": self.worker.version,
             "acquiredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 
 from . import files
@@ -21,7 +20,7 @@ class PosixLockFiles:
     def __init__(self, path: str) -> None:
         self._path = path
         self._guard = Guard(f"{path}.guard")
-        self._host, self._boot = socket.gethostname(), boot_id()
+        self._host, self._boot = os.uname().nodename, boot_id()
 
     async def create(self, content: bytes) -> Handle | None:
         """Create the lock file exclusively and write it; None when there is one."""
