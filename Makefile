@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check quick drill-crossfire diagrams clean
+.PHONY: demo test check quick drill-crossfire bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -20,6 +20,10 @@ quick: $(STAMP)
 
 drill-crossfire: $(STAMP)
 	@$(BIN)/python -m tests.crossfire
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks --peers --json tests/benchmarks/results.json
+	@$(BIN)/python -m tests.benchmarks --render
 
 check: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
