@@ -9,6 +9,8 @@ from .settings import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .health import Health, Seen
 
 
@@ -30,9 +32,10 @@ def ensure_running(
         health = glance.health(deadline - monotonic())
         if health is not None:
             return health
-        from .runs import ensure
-
-        return ensure(worker, timeout=max(deadline - monotonic(), 0.0), door=door)
+        ensured: Health = _runs().ensure(
+            worker, timeout=max(deadline - monotonic(), 0.0), door=door
+        )
+        return ensured
     finally:
         glance.close()
 
@@ -53,18 +56,29 @@ def restart(
 
     Raises NotVerifiedError when none did; the last good version then serves again.
     """
-    from .runs import restart
-
-    return restart(worker or Worker(), timeout=timeout, door=door)
+    health: Health = _runs().restart(worker or Worker(), timeout=timeout, door=door)
+    return health
 
 
 def stop(worker: Worker | None = None, *, timeout: float | None = None, door: str = "api") -> None:
     """Stop the worker, without a successor, and prove the port free; raises StopError."""
-    from .runs import stop
-
-    stop(worker or Worker(), timeout=timeout, door=door)
+    _runs().stop(worker or Worker(), timeout=timeout, door=door)
 
 
 def status(worker: Worker | None = None) -> Seen:
     """Give what holds the port now, from health alone; never raises for what that is."""
     return probe_worker(worker or Worker())
+
+
+def _runs() -> ModuleType:
+    """Give the launcher's machinery; the collector rests while it is imported, finding nothing."""
+    import gc
+
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        from . import runs
+    finally:
+        if collects:
+            gc.enable()
+    return runs

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from . import health as h
 from .children import Process, can_be_spawned
@@ -38,7 +36,12 @@ LOOKOUT_STEP_S = 0.002
 ASK_TIMEOUT_S = 5.0
 RESPAWN_GRACE_S = 5.0  # a service manager waits 0.1 s, then an interpreter has to start
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:

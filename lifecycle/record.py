@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import NamedTuple
 
 from .about import FORMAT
 from .versions import lower, newer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NamedTuple
+else:
+    from .values import NamedTuple
 
 LATE_REJECTION_S = 600.0  # a build that was late once may have met a busy machine
 KEEP_REJECTIONS = 20

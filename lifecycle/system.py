@@ -7,11 +7,15 @@ a driver only learns that one has passed.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
 from .health import Seen
 from .machines import Row
 from .record import Build, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple, Protocol
+else:
+    from .values import NamedTuple, Protocol
 
 RECYCLE = "recycle"
 RESTART = "restart"
