@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from incumbent.lifecycle.settings import Worker
@@ -20,7 +21,8 @@ COMMANDS = {
     "build-and-sync": "build",
     "doctor": "doctor",
 }
-USAGE = "usage: worker-service [--data-dir D] [--port P] [--json] COMMAND"
+USAGE = "[--data-dir D] [--port P] [--json] COMMAND"
+PLACES = ("data_dir", "port")
 
 
 class UsageError(Exception):
@@ -52,12 +54,19 @@ def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":
     return given, rest
 
 
-def worker_of(given: "dict[str, str]") -> "Worker":
-    """Give the worker that the options of every command name; raises SettingsError."""
+def named(**places: "Any") -> "Worker":
+    """Give the worker that the environment names; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker
 
-    port: Any = given.get("port")  # text is checked as settings from elsewhere are
-    return Worker(data_dir=given.get("data_dir"), port=port)
+    return Worker(**places)
+
+
+def worker_of(given: "dict[str, str]", make: "Callable[..., Worker]") -> "Worker":
+    """Give the worker at the place that the options of every command name; raises SettingsError.
+
+    They stay text, which is checked as settings from elsewhere are.
+    """
+    return make(**{place: given[place] for place in PLACES if place in given})
 
 
 def seconds(text: str) -> float:

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from incumbent.lifecycle import runs
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import NotVerifiedError
 from incumbent.lifecycle.settings import Worker
 
@@ -83,7 +84,7 @@ def _pyproject(project: str) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError as error:
         raise ReleaseError(
-            f"no pyproject.toml in {project}; run `worker-service build-and-sync PROJECT`"
+            f"no pyproject.toml in {project}; run `{command()} build-and-sync PROJECT`"
         ) from error
     except (OSError, ValueError) as error:
         raise ReleaseError(f"can't read pyproject.toml in {project}: {error}; mend it") from error

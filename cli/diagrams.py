@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.machines import MACHINES
 from incumbent.lifecycle.settings import Worker
 
@@ -39,7 +40,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.json:
         as_json({"ok": not failed, "stale": stale})
     elif failed:
-        tell(f"stale: {', '.join(stale)}; run `worker-service diagrams {options.dir}`")
+        tell(f"stale: {', '.join(stale)}; run `{command()} diagrams {options.dir}`")
     elif not options.check:
         show(f"{len(drawn)} diagrams in {options.dir}, {len(stale)} of them new")
     return 1 if failed else 0

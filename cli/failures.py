@@ -8,9 +8,12 @@ import importlib.util
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
+from incumbent.lifecycle.settings import Worker
 
 from .arguments import COMMANDS, USAGE, UsageError, worker_of
 from .output import as_json, hush, show, tell
@@ -31,10 +34,12 @@ class _Parser(argparse.ArgumentParser):
         _show(self.format_help(), self.wants_json)
 
 
-def guarded(given: dict[str, str], rest: list[str], typed: bool) -> int:
+def guarded(
+    given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool
+) -> int:
     """Run the command that `rest` begins with and give its exit code.
 
-    `typed` says that this process began for this command.
+    `make` gives the worker; `typed` says that this process began for this command.
     """
     wants_json = "json" in given
     if sys.stderr is None:  # closed by the caller: `print` would turn to stdout
@@ -42,7 +47,7 @@ def guarded(given: dict[str, str], rest: list[str], typed: bool) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(given, rest, typed)
+        code = _run(given, rest, make, typed)
     except (UsageError, SettingsError) as error:
         code = _failed(wants_json, error, EXIT_USAGE)
     except (IncumbentError, OSError) as error:
@@ -67,7 +72,7 @@ def _flushed(code: int) -> int:
     return code
 
 
-def _run(given: dict[str, str], rest: list[str], typed: bool) -> int:
+def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool) -> int:
     wants_json = "json" in given
     if "trouble" in given:
         raise UsageError(given["trouble"])
@@ -88,18 +93,18 @@ def _run(given: dict[str, str], rest: list[str], typed: bool) -> int:
     module = f"incumbent.cli.{COMMANDS.get(name, '')}"
     if name not in COMMANDS or importlib.util.find_spec(module) is None:
         raise UsageError(f"no command {name!r}\n{_usage()}")
-    command = importlib.import_module(module)
-    parser = _Parser(prog=f"worker-service {name}", description=command.__doc__)
+    chosen = importlib.import_module(module)
+    parser = _Parser(prog=f"{command()} {name}", description=chosen.__doc__)
     parser.wants_json = wants_json
-    command.configure(parser)
+    chosen.configure(parser)
     try:
         options = parser.parse_args(words)
     except SystemExit as shown:  # --help
         return int(shown.code or 0)
     options.json, options.typed = wants_json, typed
-    worker = worker_of(given)
+    worker = worker_of(given, make)
     try:
-        code: int = command.run(worker, options)
+        code: int = chosen.run(worker, options)
     finally:
         for notice in worker.notices:
             tell(notice)
@@ -112,7 +117,7 @@ def _usage() -> str:
         for name, module in COMMANDS.items()
         if importlib.util.find_spec(f"incumbent.cli.{module}")
     ]
-    return f"{USAGE}\ncommands: {', '.join(offered)}"
+    return f"usage: {command()} {USAGE}\ncommands: {', '.join(offered)}"
 
 
 def _show(text: str, wants_json: bool) -> None:

@@ -7,6 +7,7 @@ import sys
 from time import monotonic, sleep
 
 from incumbent.lifecycle import deliver
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.spool import Spool
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     return _answered(lambda: _fire(lambda: worker, str(options.event), monotonic()))
 
 
-def quick(argv: list[str]) -> int:
+def quick(argv: list[str], make: Callable[..., Worker]) -> int:
     """Do what `[--data-dir D] [--port P] [--json] hook EVENT` asks; 0 whatever happens.
 
     A hook's caller takes exit code 2 as an order to block: so a usage error is told on stderr
@@ -50,14 +51,7 @@ def quick(argv: list[str]) -> int:
 
     def ask() -> None:
         given, event = _words(argv)
-
-        def named() -> Worker:
-            from incumbent.lifecycle.settings import Worker
-
-            port = given.get("--port")
-            return Worker(data_dir=given.get("--data-dir"), port=port)  # type: ignore[arg-type]  # text is checked as settings from elsewhere are
-
-        _fire(named, event, began)
+        _fire(lambda: make(**given), event, began)
 
     return _answered(ask)
 
@@ -89,11 +83,11 @@ def _words(argv: list[str]) -> tuple[dict[str, str], str]:
     for word in words:
         name, equals, value = word.partition("=")
         if name in ("--data-dir", "--port"):
-            given[name] = value if equals else next(words, "")
+            given[name[2:].replace("-", "_")] = value if equals else next(words, "")
         elif word != "--json":
             rest.append(word)
     if len(rest) != 2 or rest[1].startswith("-"):
-        raise _UnusableError("usage: worker-service hook EVENT, with one JSON object on stdin")
+        raise _UnusableError(f"usage: {command()} hook EVENT, with one JSON object on stdin")
     return given, rest[1]
 
 
@@ -178,7 +172,7 @@ def _keep(spool: Spool, body: bytes) -> None:
     except OSError as error:
         _tell(f"the event is lost: can't keep it in {spool.path}: {error.strerror}")
         return
-    _tell(f"the event is kept in {path} for the next hook to deliver; run `worker-service doctor`")
+    _tell(f"the event is kept in {path} for the next hook to deliver; run `{command()} doctor`")
 
 
 # A launch may take longer than a hook can wait, and whoever has spawned a child must settle it:
@@ -308,6 +302,6 @@ def _budget() -> float:
 
 def _tell(sentence: str) -> None:
     try:
-        print(f"worker-service: {sentence}", file=sys.stderr, flush=True)
+        print(f"{command()}: {sentence}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return  # nobody listens

@@ -113,6 +113,11 @@ def parsed(content: bytes) -> Iterator[Line]:
             yield said
 
 
+def of_this_restart(line: Line) -> bool:
+    """Whether a transition is a worker's or our own: other launchers have their own readers."""
+    return line.get("machine") == "worker" or line.get("pid") == os.getpid()
+
+
 def header() -> str:
     """Give the titles over the columns."""
     return _row(_TITLES)

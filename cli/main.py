@@ -2,11 +2,19 @@
 
 import sys
 
-from .arguments import split
+from .arguments import named, split
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from incumbent.lifecycle.settings import Worker
 
 
-def main(argv: "list[str] | None" = None) -> int:
+def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = named) -> int:
     """Run one command and give its exit code; without `argv`, the one this process was begun for.
+
+    `worker` makes the worker, given the options that say where it is.
 
     A hook runs on every event of its caller, so it meets no parser, nor anything else that is
     slow to import: its module takes the words as they were typed.
@@ -21,11 +29,11 @@ def main(argv: "list[str] | None" = None) -> int:
             if error.name != "incumbent.cli.hook":
                 raise
         else:
-            code: int = hook.quick(words)
+            code: int = hook.quick(words, worker)
             return code
     from .failures import guarded
 
-    return guarded(given, rest, typed=argv is None)
+    return guarded(given, rest, worker, typed=argv is None)
 
 
 if __name__ == "__main__":

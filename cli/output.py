@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from incumbent.lifecycle.about import command
+
 
 def as_json(said: dict[str, Any]) -> None:
     """Print one JSON object, the only thing on stdout."""
@@ -27,7 +29,7 @@ def show(*rows: str) -> bool:
 def tell(sentence: str) -> None:
     """Say something to people, if there is somebody who hears it."""
     try:
-        print(f"worker-service: {sentence}", file=sys.stderr, flush=True)
+        print(f"{command()}: {sentence}", file=sys.stderr, flush=True)
     except OSError:
         hush(2)
 

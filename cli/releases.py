@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from incumbent.lifecycle import files, runs
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.children import can_be_spawned, environment_of, strategies
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import DARK, SERVING, Health, Seen
@@ -99,7 +100,7 @@ class Releases:
             there = ", ".join(release.version for release in self.all()) or "none"
             raise ReleaseError(
                 f"no release {version} is installed (there is: {there}); "
-                "run `worker-service build-and-sync`"
+                f"run `{command()} build-and-sync`"
             )
         return standing
 
@@ -141,7 +142,7 @@ class Releases:
             if (standing.digest, standing.app) != (digest, app):
                 raise ReleaseError(
                     f"release {version} is installed already, with other content; give the "
-                    "project a new version, or run `worker-service build-and-sync --dev`"
+                    f"project a new version, or run `{command()} build-and-sync --dev`"
                 )
             return standing, False
         if os.path.lexists(release.path):
@@ -259,7 +260,7 @@ def _with(record: Record, build: Build, pin: bool) -> Record:
     ):
         raise ReleaseError(
             f"version {build.version} is older than the recorded {standing.version}; "
-            "to go back, run `worker-service build-and-sync --pin`"
+            f"to go back, run `{command()} build-and-sync --pin`"
         )
     return record._replace(
         recorded=build,
@@ -316,7 +317,7 @@ def _change(worker: Worker, change: Callable[[Record], Record]) -> Record:
     except NewerFormatError as error:
         raise ReleaseError(
             f"{worker.path('launch.json')} was written by a newer incumbent; "
-            "run the `worker-service` that wrote it"
+            f"run the `{command()}` that wrote it"
         ) from error
     finally:
         guard.give_back()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from incumbent.lifecycle.runs import bootstrap, restart
 from incumbent.lifecycle.settings import Worker
 
 from .arguments import seconds
-from .journal import Follower, Line, header, readable
+from .journal import Follower, Line, header, of_this_restart, readable
 from .output import as_json, show
 from .process_age import began
 
@@ -63,8 +62,3 @@ def _into_release(
     with releases.guarded():
         release = releases.find(options.version)
         return switch(worker, release, pin=True, timeout=options.timeout, watching=watching)
-
-
-def of_this_restart(line: Line) -> bool:
-    """Whether a transition is a worker's or our own: other launchers have their own readers."""
-    return line.get("machine") == "worker" or line.get("pid") == os.getpid()

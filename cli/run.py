@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from incumbent.lifecycle.children import places_of, settings_of
 from incumbent.lifecycle.settings import Worker
 
 
@@ -18,9 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Replace this process by the worker: same pid, same terminal, nothing of the CLI left."""
-    os.environ["INCUMBENT_DATA_DIR"] = worker.data_dir
-    os.environ["INCUMBENT_PORT"] = str(worker.port)
+    os.environ.update(settings_of(worker))
+    os.environ.update(places_of(worker, worker.version, worker.app))
     sys.stdout.flush()
     sys.stderr.flush()
-    command = [sys.executable, "-P", "-m", "incumbent.server", "--by-hand"]
-    os.execv(sys.executable, [*command, *["--managed"] * options.managed])
+    command = [worker.python, "-P", "-m", "incumbent.server", "--by-hand"]
+    os.execv(worker.python, [*command, *["--managed"] * options.managed])

@@ -159,13 +159,29 @@ def spawn(
 
 def environment_for(worker: Worker, build: Build) -> dict[str, str]:
     """Give the environment in which a build serves in this worker's place."""
-    return dict(build.environment) | {
+    return dict(build.environment) | places_of(worker, build.version, build.app)
+
+
+def places_of(worker: Worker, version: str, app: str) -> dict[str, str]:
+    """Give the variables that say what runs where."""
+    return {
         "INCUMBENT_DATA_DIR": worker.data_dir,
         "INCUMBENT_HOST": worker.host,
         "INCUMBENT_PORT": str(worker.port),
         "INCUMBENT_NAME": worker.name,
-        "INCUMBENT_APP": build.app,
-        "INCUMBENT_VERSION": build.version,
+        "INCUMBENT_APP": app,
+        "INCUMBENT_VERSION": version,
+    }
+
+
+def settings_of(worker: Worker) -> dict[str, str]:
+    """Give the variables that say how a worker serves."""
+    return {
+        "INCUMBENT_LOG_LEVEL": worker.log_level,
+        "INCUMBENT_HANDOVER": worker.handover,
+        "INCUMBENT_START_TIMEOUT": f"{worker.start_timeout:g}",
+        "INCUMBENT_DRAIN_TIMEOUT": f"{worker.drain_timeout:g}",
+        "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
     }
 
 
@@ -188,14 +204,7 @@ def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
         for name, text in worker.environ.items()
         if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name not in SPAWN_VARIABLES
     }
-    environment |= {
-        "INCUMBENT_LOG_LEVEL": worker.log_level,
-        "INCUMBENT_HANDOVER": worker.handover,
-        "INCUMBENT_START_TIMEOUT": f"{worker.start_timeout:g}",
-        "INCUMBENT_DRAIN_TIMEOUT": f"{worker.drain_timeout:g}",
-        "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
-    }
-    return tuple(sorted(environment.items()))
+    return tuple(sorted((environment | settings_of(worker)).items()))
 
 
 def strategies() -> tuple[str, ...]:

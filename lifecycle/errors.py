@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .about import command
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .health import Seen
@@ -30,7 +32,7 @@ class FilesError(IncumbentError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
-        return f"can't use {self.path}: {self.reason}; mend it, then run `worker-service start`"
+        return f"can't use {self.path}: {self.reason}; mend it, then run `{command()} start`"
 
 
 class NotVerifiedError(IncumbentError):

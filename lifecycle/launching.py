@@ -7,6 +7,7 @@ import os
 import time
 
 from . import health as h
+from .about import command
 from .children import Process, can_be_spawned
 from .errors import FilesError
 from .health import Seen
@@ -222,7 +223,7 @@ class PosixLauncher(Holding):
 def _rejected_sentence(version: str, reason: str) -> str:
     return (
         f"version {version} was rejected ({reason}); using the worker there is. "
-        "Mend it, then run `worker-service restart`"
+        f"Mend it, then run `{command()} restart`"
     )
 
 

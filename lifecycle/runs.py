@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from . import files
 from . import health as h
+from .about import command
 from .errors import FilesError, NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
@@ -151,7 +152,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     if event == "deadline_passed":
         return (
             f"no worker verified within {launcher.timeout:.2g} s, last seen: {seen}; "
-            "run `worker-service status`"
+            f"run `{command()} status`"
         )
     if event == "lock_refused":
         return words
@@ -160,9 +161,9 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         for last in reversed(rejection.rejected if rejection else ()):
             return (
                 f"version {last.version} was rejected ({last.reason}) and there is no other; "
-                "mend it, then run `worker-service restart`"
+                f"mend it, then run `{command()} restart`"
             )
-        return "nothing is recorded that could run; run `worker-service restart`"
+        return f"nothing is recorded that could run; run `{command()} restart`"
     if event in ("handover_refused", "build_rejected"):
         if not words:
             words = _rejection(worker, spawner.run_facts.wanted)
@@ -170,11 +171,11 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     if words:
         return (
             f"the worker could not be started: it {words}; see {log}, "
-            f"then run `worker-service restart`; now {seen}"
+            f"then run `{command()} restart`; now {seen}"
         )
     if event == "child_stopped":
         return f"the new worker was stopped before it was up; {seen}"
-    return f"not verified ({event}): {seen}; run `worker-service status`"
+    return f"not verified ({event}): {seen}; run `{command()} status`"
 
 
 def _rejection(worker: Worker, version: str) -> str:
@@ -189,4 +190,4 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return f"{seen}, not by our worker: nothing was stopped"
     if stopper.words:
         return f"not stopped: {stopper.words}; {seen}"
-    return f"still there after {launcher.timeout:.2g} s: {seen}; run `worker-service status`"
+    return f"still there after {launcher.timeout:.2g} s: {seen}; run `{command()} status`"

@@ -17,6 +17,7 @@ from typing import Any
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle import health as h
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.children import READY_BYTE, UP_BYTE, Process
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.health import Health
@@ -184,7 +185,7 @@ class Office(Holding):
             if look and (await self._probe()).kind != h.DARK:
                 return (
                     f"{self.worker.host}:{self.worker.port} is in use; "
-                    "run `worker-service status` to see by whom"
+                    f"run `{command()} status` to see by whom"
                 )
             claim = await self.acquire()
             if claim.event == LOCK_REFUSED:

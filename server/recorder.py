@@ -62,10 +62,15 @@ class Events:
 
     def after(self, number: int, limit: int) -> list[dict[str, Any]]:
         """Give the events that came after this number, in order."""
+        return self._found("WHERE number > ? ORDER BY number LIMIT ?", number, limit)
+
+    def last(self, limit: int) -> list[dict[str, Any]]:
+        """Give the last events, in order."""
+        return self._found("ORDER BY number DESC LIMIT ?", limit)[::-1]
+
+    def _found(self, which: str, *values: int) -> list[dict[str, Any]]:
         rows = self._database.execute(
-            "SELECT number, id, event, payload, at FROM events WHERE number > ? "
-            "ORDER BY number LIMIT ?",
-            (number, limit),
+            f"SELECT number, id, event, payload, at FROM events {which}", values
         )
         return [
             {"number": n, "id": i, "event": e, "payload": json.loads(p), "at": at}
@@ -112,14 +117,14 @@ async def _get(request: Request) -> Response:
     try:
         after = int(request.query_params.get("after", "0"))
         limit = min(int(request.query_params.get("limit", "100")), PAGE_LIMIT)
-        if after < 0 or limit < 1 or after >= 2**63:
+        last = min(int(request.query_params.get("last", "0")), PAGE_LIMIT)
+        if after < 0 or limit < 1 or after >= 2**63 or last < 0:
             raise ValueError("out of range")
     except ValueError as error:
-        return _refusal(400, f"after and limit are whole numbers: {error}")
+        return _refusal(400, f"after, limit and last are whole numbers: {error}")
     state = request.app.state
-    found = await asyncio.get_running_loop().run_in_executor(
-        state.thread, state.events.after, after, limit
-    )
+    ask = (state.events.last, last) if last else (state.events.after, after, limit)
+    found = await asyncio.get_running_loop().run_in_executor(state.thread, *ask)
     return JSONResponse({"events": found, "next": found[-1]["number"] if found else after})
 
 

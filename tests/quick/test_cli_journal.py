@@ -5,9 +5,16 @@ import os
 
 import pytest
 
-from incumbent.cli.journal import Follower, header, parsed, printable, read_journal, readable
+from incumbent.cli.journal import (
+    Follower,
+    header,
+    of_this_restart,
+    parsed,
+    printable,
+    read_journal,
+    readable,
+)
 from incumbent.cli.main import main
-from incumbent.cli.restart import of_this_restart
 
 LINE = {
     "machine": "worker",
