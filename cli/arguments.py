@@ -2,12 +2,12 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from incumbent.lifecycle.settings import Worker
 
-# command -> the module here that offers `configure(parser)` and `run(worker, options)`
+# command -> the module here that offers `configure(parser)` and `run(worker, options)`, or
+# `examine(make, options)` where already making the worker may be what goes wrong
 COMMANDS = {
     "start": "start",
     "stop": "stop",
@@ -54,19 +54,19 @@ def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":
     return given, rest
 
 
-def named(**places: "Any") -> "Worker":
+def named(**where: "Any") -> "Worker":
     """Give the worker that the environment names; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker
 
-    return Worker(**places)
+    return Worker(**where)
 
 
-def worker_of(given: "dict[str, str]", make: "Callable[..., Worker]") -> "Worker":
-    """Give the worker at the place that the options of every command name; raises SettingsError.
+def places(given: "dict[str, str]") -> "dict[str, Any]":
+    """Give what the options of every command say of the worker's place.
 
-    They stay text, which is checked as settings from elsewhere are.
+    It stays text, which is checked as settings from elsewhere are.
     """
-    return make(**{place: given[place] for place in PLACES if place in given})
+    return {place: given[place] for place in PLACES if place in given}
 
 
 def seconds(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import io
@@ -15,7 +16,7 @@ from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
 from incumbent.lifecycle.settings import Worker
 
-from .arguments import COMMANDS, USAGE, UsageError, worker_of
+from .arguments import COMMANDS, USAGE, UsageError, places
 from .output import as_json, hush, show, tell
 
 EXIT_FAILED = 1
@@ -102,7 +103,10 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     except SystemExit as shown:  # --help
         return int(shown.code or 0)
     options.json, options.typed = wants_json, typed
-    worker = worker_of(given, make)
+    make = functools.partial(make, **places(given))
+    if hasattr(chosen, "examine"):
+        return int(chosen.examine(make, options))
+    worker = make()
     try:
         code: int = chosen.run(worker, options)
     finally:

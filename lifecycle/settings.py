@@ -36,8 +36,9 @@ class Worker:
 
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
-    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take.
-    Raises SettingsError for a value that can't be.
+    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take. A
+    settings file that is corrupt is set aside, without `mend` only told of in `notices`. Raises
+    SettingsError for a value that can't be.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class Worker:
         lock_timeout: float | None = None,
         timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
+        mend: bool = True,
     ) -> None:
         env = os.environ if environ is None else environ
         self.environ = env
@@ -82,7 +84,7 @@ class Worker:
         self.name = _name(name if name is not None else env.get("INCUMBENT_NAME") or DEFAULT_NAME)
         where = data_dir if data_dir is not None else env.get("INCUMBENT_DATA_DIR") or None
         self.data_dir = os.path.realpath(where or default_data_dir(self.name, env))
-        file = self._file_settings()
+        file = self._file_settings(mend)
 
         def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
             if given is not None:
@@ -125,7 +127,7 @@ class Worker:
         """Give the path of one of our files in the data dir."""
         return os.path.join(self.data_dir, *names)
 
-    def _file_settings(self) -> dict[str, object]:
+    def _file_settings(self, mend: bool) -> dict[str, object]:
         path = self.path("settings.json")
         try:
             said = loads(read_small(path))
@@ -136,7 +138,7 @@ class Worker:
         except (ValueError, RecursionError):
             from .files import set_aside
 
-            self.notices.append(set_aside(path))
+            self.notices.append(set_aside(path) if mend else f"{path} is no JSON object")
             return {}
         return said
 

@@ -1,0 +1,295 @@
+"""Looks at everything a worker leans on, without a change to any of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from incumbent.lifecycle import files, status
+from incumbent.lifecycle import health as h
+from incumbent.lifecycle.about import command
+from incumbent.lifecycle.children import can_be_spawned
+from incumbent.lifecycle.conformance import check
+from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.health import Seen
+from incumbent.lifecycle.lock import TORN_S, Owner, owner_in
+from incumbent.lifecycle.owner import boot_id, is_dead
+from incumbent.lifecycle.record import (
+    Build,
+    NewerFormatError,
+    Record,
+    Rejection,
+    decoded,
+    rejection_of,
+)
+from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.settings import LEASE_S, Worker
+from incumbent.lifecycle.spool import Spool
+from incumbent.lifecycle.versions import at_least, newer
+
+from .journal import read_journal
+
+ROOM_BYTES = 1_000_000  # less, and the next event, record or log may not fit
+PRIVATE_FILES = ("token", "launch.json", "settings.json", "events.db")
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: which part, what is wrong with it, what to do about it."""
+
+    about: str
+    what: str
+    next: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.next}"
+
+
+def findings(worker: Worker, seen: Seen) -> Iterator[Finding]:
+    """Give everything that is wrong around this worker, whose port was `seen` just now."""
+    for notice in worker.notices:
+        yield Finding("settings", notice, f"mend {worker.path('settings.json')}")
+    yield from _port(worker, seen)
+    if not os.path.lexists(worker.data_dir):
+        return  # the first launch makes it
+    usable = True
+    for finding in _data_dir(worker.data_dir):
+        usable = usable and finding.about != "data dir"
+        yield finding
+    if not os.path.isdir(worker.data_dir) or not os.access(worker.data_dir, os.R_OK | os.X_OK):
+        return
+    yield from _private(worker)
+    yield from _lock(worker)
+    yield from _record(worker, seen)
+    yield from _spool(worker, usable and seen.kind == h.SERVING)
+    yield from _pid_file(worker, seen)
+    yield from _trace(worker)
+
+
+def _port(worker: Worker, seen: Seen) -> Iterator[Finding]:
+    where = describe(seen, worker)
+    if seen.kind == h.SILENT:
+        said = _said_in(worker.path("worker.pid"))
+        pid = said.get("pid")
+        if type(pid) is int and not is_dead(pid, str(said.get("start", "?"))):
+            yield Finding("port", f"the worker {pid} hangs: {where}", f"run `kill -9 {pid}`")
+        else:
+            yield Finding("port", where, f"see by whom: `{_who_listens(worker.port)}`")
+    elif seen.kind == h.FOREIGN:
+        free = "free it, or choose another with INCUMBENT_PORT"
+        yield Finding("port", where, f"see by whom: `{_who_listens(worker.port)}`; {free}")
+
+
+def _data_dir(path: str) -> Iterator[Finding]:
+    told = os.lstat(path)
+    if not stat.S_ISDIR(told.st_mode):
+        yield Finding("data dir", f"{path} is no folder", f"run `mv {path} {path}.old`")
+        return
+    if told.st_uid != os.geteuid():
+        yield Finding(
+            "data dir",
+            f"{path} belongs to the user {told.st_uid}, not to you",
+            f"run `chown -R {os.geteuid()} {path}`, or choose another with INCUMBENT_DATA_DIR",
+        )
+    if told.st_mode & 0o077:
+        mode = stat.S_IMODE(told.st_mode)
+        yield Finding(
+            "permissions", f"{path} is open to other users ({mode:04o})", f"run `chmod 700 {path}`"
+        )
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            "data dir",
+            f"{path} can't be written",
+            f"run `chmod 700 {path}`, or choose another with INCUMBENT_DATA_DIR",
+        )
+        return
+    room = os.statvfs(path)
+    if room.f_bavail * room.f_frsize < ROOM_BYTES or (room.f_files and not room.f_favail):
+        yield Finding("disk", f"the disk under {path} is full", f"make room, see `df -h {path}`")
+
+
+def _private(worker: Worker) -> Iterator[Finding]:
+    for name in PRIVATE_FILES:
+        path = worker.path(name)
+        try:
+            told = os.lstat(path)
+        except FileNotFoundError:
+            continue
+        if name == "token" and told.st_mode & 0o077:
+            yield Finding(
+                "permissions", f"{path} can be read by other users", f"run `chmod 600 {path}`"
+            )
+        if told.st_uid != os.geteuid():
+            yield Finding(
+                "permissions",
+                f"{path} belongs to the user {told.st_uid}, not to you",
+                f"run `chown {os.geteuid()} {path}`",
+            )
+
+
+def _lock(worker: Worker) -> Iterator[Finding]:
+    path = worker.path("spawn.lock")
+    try:
+        content = files.read(path)
+        age = time.time() - os.stat(path).st_mtime
+    except FileNotFoundError:
+        return
+    except FilesError as error:
+        yield Finding("lock", f"can't read {path}: {error.reason}", f"run `chmod 600 {path}`")
+        return
+    if content is None:
+        return
+    owner = owner_in(content)
+    breaks = f"the next launch breaks it: run `{command()} start`"
+    if owner is None:
+        if age > TORN_S:
+            yield Finding("lock", f"{path} is torn: it names no owner", breaks)
+    elif _is_gone(owner):
+        yield Finding("lock", f"{path} was left behind by pid {owner.pid}, which is gone", breaks)
+    elif age > LEASE_S:
+        yield Finding(
+            "lock",
+            f"{path} is held by pid {owner.pid} on {owner.host}, silent for {age:.0f} s",
+            breaks,
+        )
+
+
+def _is_gone(owner: Owner) -> bool:
+    here = owner.host == os.uname().nodename and owner.boot == boot_id() != "?"
+    return here and is_dead(owner.pid, owner.start)
+
+
+def _record(worker: Worker, seen: Seen) -> Iterator[Finding]:
+    path = worker.path("launch.json")
+    anew = f"the next launch sets it aside and registers its own: run `{command()} start`"
+    try:
+        content = files.read(path)
+        record = Record(worker.name) if content is None else decoded(content, worker.name)
+    except FilesError as error:
+        yield Finding("record", f"can't read {path}: {error.reason}", f"run `chmod 600 {path}`")
+        return
+    except NewerFormatError:
+        what = f"{path} was written by a newer incumbent, whose format this one can't read"
+        yield Finding("record", what, "upgrade this install, or use the newer one")
+        return
+    except ValueError as error:
+        yield Finding("record", f"{path} is corrupt: {error}", anew)
+        return
+    recorded = record.recorded
+    if recorded is not None and not can_be_spawned(recorded):
+        yield Finding(
+            "record",
+            f"the recorded version {recorded.version} is gone: {_missing(recorded)}",
+            f"the next launch registers its own instead: run `{command()} start`",
+        )
+    if (
+        recorded is not None
+        and seen.kind == h.SERVING
+        and seen.health is not None
+        and not at_least(seen.health.version, recorded.version)
+    ):
+        yield Finding(
+            "worker",
+            f"version {seen.health.version} serves, {recorded.version} is recorded",
+            f"the next hook recycles it, or run `{command()} restart`",
+        )
+    rejections = [found for found in record.rejected if _still_counts(record, found)]
+    for rejection in rejections:
+        yield Finding(
+            "record",
+            f"version {rejection.version} was rejected: {rejection.reason}",
+            f"mend it, then run `{command()} restart`",
+        )
+    refusal = seen.health.refusal if seen.health is not None else ""
+    if refusal and not any(rejection.reason in refusal for rejection in rejections):
+        yield Finding(
+            "worker",
+            f"the worker refused its last handover: {refusal}",
+            f"see {worker.path('logs', 'worker.log')}, then run `{command()} restart`",
+        )
+
+
+def _missing(build: Build) -> str:
+    if not os.access(build.python, os.X_OK):
+        return build.python
+    return dict(build.environment).get("PYTHONPATH", "")
+
+
+def _still_counts(record: Record, rejection: Rejection) -> bool:
+    """Whether a launcher would still refuse this build; what a newer one has overtaken is past."""
+    build = Build(rejection.version, rejection.app, "", fingerprint=rejection.fingerprint)
+    if rejection_of(record, build, time.time()) is None:
+        return False
+    return record.recorded is None or not newer(record.recorded.version, rejection.version)
+
+
+def _spool(worker: Worker, serving: bool) -> Iterator[Finding]:
+    path = worker.path("spool")
+    waiting = len(Spool(path).waiting())
+    if waiting:
+        start = "" if serving else f"run `{command()} start`, "
+        count = "1 event is" if waiting == 1 else f"{waiting} events are"
+        yield Finding("spool", f"{count} kept in {path}", f"{start}the next hook delivers them")
+    try:
+        refused = [name for name in os.listdir(path) if name.endswith(".refused")]
+    except OSError:
+        return
+    if refused:
+        what = f"the app refused {len(refused)} kept events"
+        yield Finding("spool", what, f"see them with `ls {path}/*.refused`, then remove them")
+
+
+def _pid_file(worker: Worker, seen: Seen) -> Iterator[Finding]:
+    """The file is diagnostics: nothing goes by it, but it tells of a worker that was killed."""
+    path = worker.path("worker.pid")
+    said = _said_in(path)
+    pid = said.get("pid")
+    if type(pid) is not int:
+        return
+    if seen.kind == h.DARK and is_dead(pid, str(said.get("start", "?"))):
+        yield Finding(
+            "pid file",
+            f"the worker {pid} was killed: {path} still names it",
+            f"run `{command()} start`, which replaces it",
+        )
+    elif seen.kind == h.SERVING and seen.health is not None and seen.health.pid != pid:
+        again = status(worker)  # a handover may have come between
+        if again.health is not None and again.health.pid != _said_in(path).get("pid"):
+            yield Finding(
+                "pid file",
+                f"{path} names pid {pid}, the worker is pid {again.health.pid}",
+                f"nothing goes by it; run `{command()} restart` to have it written anew",
+            )
+
+
+def _trace(worker: Worker) -> Iterator[Finding]:
+    try:
+        report = check(*read_journal(worker.path("trace.jsonl")))
+    except FilesError as error:
+        yield Finding("trace", str(error), f"run `chmod 600 {worker.path('trace.jsonl')}`")
+        return
+    if report.faults:
+        count = len(report.faults)
+        yield Finding(
+            "trace",
+            f"the journal has {count} fault{'s' * (count > 1)}: {report.faults[0]}",
+            f"run `{command()} trace --check`",
+        )
+
+
+def _said_in(path: str) -> dict[str, object]:
+    try:
+        said = json.loads(files.read(path) or b"{}")
+    except (FilesError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _who_listens(port: int) -> str:
+    if sys.platform == "linux":
+        return f"ss -ltnp 'sport = :{port}'"
+    return f"lsof -nP -iTCP:{port} -sTCP:LISTEN"
