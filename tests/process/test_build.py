@@ -106,6 +106,17 @@ def test_a_good_build_is_installed_and_proved(world: World, builds: Builds):
     assert builds.installed() == ["1.0.0", "1.1.0"]
 
 
+def test_a_good_build_takes_over_under_fire_without_a_failed_request(world: World, builds: Builds):
+    builds.write("1.0.0")
+    assert builds.sync().returncode == 0
+    builds.write("2.0.0")
+    with Hammer(world.port, clients=4, pause=0.002) as hammer:
+        done = builds.sync()
+    assert done.stdout == f"Worker restart verified (pid={world.health().pid}, version=2.0.0)\n"
+    assert hammer.failures == []
+    assert {version for _, version in hammer.answers} == {"1.0.0", "2.0.0"}
+
+
 def test_a_good_build_tells_its_progress_on_stderr_and_json_on_stdout(builds: Builds):
     builds.write("1.0.0")
     done = builds.sync("--json")
@@ -139,6 +150,8 @@ def test_a_broken_build_fails_and_the_old_release_serves_under_fire(world, build
     assert done.stdout == ""
     assert world.health().version == "1.0.0"
     assert {version for _, version in hammer.answers} == {"1.0.0"}
+    if strategy == "seamless":
+        assert hammer.failures == []
     record = world.record()
     assert (record["version"], record["good"]["version"], record["pinned"]) == (
         "1.0.0",
