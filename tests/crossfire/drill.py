@@ -17,7 +17,7 @@ from incumbent.cli.journal import Follower
 from incumbent.lifecycle import states
 
 from .installs import Install, compiling
-from .sessions import Fired, Session, Watch
+from .sessions import Agent, Fired, Session, Watch
 
 SESSIONS = 4
 CONVERGENCE_S = 5.0
@@ -44,7 +44,8 @@ class Pass:
 
     From nothing, both begin at once on a dark port, then the newer CLI restarts in the middle.
     With the old in office, the newer version comes in later, so that the old worker performs the
-    handover; then the old CLI restarts in the middle.
+    handover; then the old CLI restarts in the middle. All the while an agent asks the MCP server of
+    the old version, which outlives the install's time in office.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Pass:
         self._in_office_before: int | None = None
         self._sessions: list[Session] = []
         self._watch = Watch(self._environment, self._ending)
+        self._agent = Agent(old, self._environment, self._ending)
 
     def run(self) -> list[Claim]:
         """Fire, restart in the middle, look at what is left."""
@@ -82,8 +84,9 @@ class Pass:
             self._ending.set()
             for session in self._sessions:
                 session.join()
-            if self._watch.is_alive():
-                self._watch.join()
+            for thread in (self._watch, self._agent):
+                if thread.is_alive():
+                    thread.join()
             self._sessions[0].fire(self._new)  # delivers what the last ones may have kept
             checked = self._command(self._new, "trace", "--check")
             spooled = len(list((self._data_dir / "spool").glob("[!.]*")))
@@ -99,6 +102,7 @@ class Pass:
         if self.name == OLD_IN_OFFICE:
             self._command(self._old, "start")
         self._watch.start()
+        self._agent.start()
         for session in self._sessions:
             session.start()
         if self.name == OLD_IN_OFFICE:
@@ -174,6 +178,17 @@ class Pass:
             _told("hooks fired, by version", _by_version(fired)),
             _told("a hook took, median and longest", _times(fired)),
             _told("workers in office", " -> ".join(f"{v} ({pid})" for pid, v in offices.items())),
+            _told("questions to the old MCP server", str(self._agent.asked)),
+            Claim(
+                "of these without a good answer",
+                "; ".join(self._agent.troubles[:1]) or "0",
+                not self._agent.troubles and self._agent.asked > 0,
+            ),
+            Claim(
+                "its last answer tells of the newer worker",
+                self._agent.last_version,
+                self._agent.last_version == new,
+            ),
             _zero("hooks that broke their caller", troubles),
             _zero("acknowledged events lost", lost),
             _zero("events recorded twice", twice),

@@ -1,14 +1,18 @@
-"""Those who fire: agents' sessions, a bystander that watches the port."""
+"""Those who fire: agents' sessions with their MCP server, a bystander that watches the port."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import random
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from mcp import ClientSession, StdioServerParameters, stdio_client
 
 from incumbent.lifecycle import Worker, status
 
@@ -18,6 +22,8 @@ EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop
 HOOK_S = 60.0  # no hook takes longer, whatever it meets
 PAUSE_S = 0.05
 LOOK_S = 0.02
+ASK_S = 0.1
+QUESTIONS = ("recent_events", "status", "trace")
 
 
 class Fired(NamedTuple):
@@ -92,6 +98,49 @@ class Session(threading.Thread):
                 took,
             )
         )
+
+
+class Agent(threading.Thread):
+    """An agent that asks the MCP server of one version, over the SDK's own client, till the end."""
+
+    def __init__(
+        self, install: Install, environment: dict[str, str], ending: threading.Event
+    ) -> None:
+        super().__init__(daemon=True)
+        self._install, self._environment, self._ending = install, environment, ending
+        self.asked = 0
+        self.last_version = ""
+        self.troubles: list[str] = []
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._session())
+        except BaseException as error:  # told as a broken claim, not on a thread's stderr
+            self.troubles.append(f"the session ended: {error!r}")
+
+    async def _session(self) -> None:
+        server = StdioServerParameters(
+            command=self._install.script, args=["mcp"], env=self._environment, cwd="/"
+        )
+        with open(os.devnull, "w") as nowhere:
+            async with (
+                stdio_client(server, errlog=nowhere) as (read, write),
+                ClientSession(read, write) as session,
+            ):
+                await session.initialize()
+                while not self._ending.is_set():
+                    for question in QUESTIONS:
+                        await self._ask(session, question)
+                    await asyncio.sleep(ASK_S)
+                await self._ask(session, "status")
+
+    async def _ask(self, session: ClientSession, question: str) -> None:
+        answer = await session.call_tool(question, {"limit": 5} if question != "status" else {})
+        self.asked += 1
+        if answer.is_error or not isinstance(answer.structured_content, dict):
+            self.troubles.append(f"{question}: {answer.content}")
+        elif question == "status":
+            self.last_version = str(answer.structured_content["version"])
 
 
 class Seen(NamedTuple):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from incumbent.cli.releases import remove_tree
+
 from ..world import App, Hammer, World, eventually
 
 pytestmark = pytest.mark.process
@@ -319,3 +321,23 @@ def test_a_folder_without_a_project_is_told(world: World, builds: Builds):
     assert done.returncode == 1
     assert "no pyproject.toml" in done.stderr
     assert not (world.data_dir / "launch.json").exists()
+
+
+@pytest.mark.parametrize("gone", ["release", "interpreter"])
+def test_a_recorded_build_that_is_gone_gives_way_to_the_callers_own(world, builds, gone):
+    builds.write("2.0.0")
+    assert builds.sync().returncode == 0
+    own = world.app("1.0.0")
+    assert world.ensure(own).said["version"] == "2.0.0"
+    world.stop(own)
+    if gone == "release":
+        remove_tree(str(world.data_dir / "releases" / "2.0.0"))
+    else:
+        record = world.record()
+        for build in (record, record["good"]):
+            build["python"] = "/no/such/python"
+        (world.data_dir / "launch.json").write_text(json.dumps(record))
+    done = world.ensure(own)
+    assert done.said["version"] == "1.0.0", done
+    assert "the recorded version 2.0.0 is gone from this machine" in done.talk
+    assert world.record()["version"] == "1.0.0"
