@@ -8,10 +8,11 @@ import importlib.util
 import io
 import json
 import os
+import signal
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from incumbent.lifecycle import runs
-from incumbent.lifecycle.about import VERSION
+from incumbent.lifecycle.about import VERSION, command
 from incumbent.lifecycle.errors import IncumbentError
 from incumbent.lifecycle.settings import Worker
 
@@ -22,11 +23,8 @@ STANDARD_FDS = 3
 PIP = "pip install 'incumbent[mcp]'"
 
 
-class NoSdkError(IncumbentError):
-    """The extra is not installed."""
-
-    def __str__(self) -> str:
-        return f"the MCP server needs the MCP SDK, version 2: run `{PIP}`"
+class CannotServeError(IncumbentError):
+    """The SDK or a standard stream is missing; the sentence says what to do."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,15 +32,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
-    """Serve until stdin ends; raises NoSdkError."""
+    """Serve until stdin ends; raises CannotServeError."""
     del options
     if not all(importlib.util.find_spec(name) for name in NEEDED):
-        raise NoSdkError
+        raise CannotServeError(f"the MCP server needs the MCP SDK, version 2: run `{PIP}`")
     stdin, stdout = _taken()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that reads stdin can't be interrupted
     runs.say(worker.notices)
     worker.notices.clear()
-    asyncio.run(_serve(worker, stdin, stdout))
-    return 0
+    code = 0
+    try:
+        asyncio.run(_serve(worker, stdin, stdout))
+    except* BrokenPipeError:
+        runs.say(["the MCP client does not read any more"])
+        code = 1
+    return code
 
 
 def _taken() -> tuple[io.TextIOWrapper, io.TextIOWrapper]:
@@ -50,7 +54,13 @@ def _taken() -> tuple[io.TextIOWrapper, io.TextIOWrapper]:
 
     Whatever prints, also a program that a tool's code starts, comes out on stderr.
     """
-    stdin, stdout = (fcntl(fd, F_DUPFD_CLOEXEC, STANDARD_FDS) for fd in (0, 1))
+    try:
+        stdin, stdout = (fcntl(fd, F_DUPFD_CLOEXEC, STANDARD_FDS) for fd in (0, 1))
+    except OSError as error:
+        raise CannotServeError(
+            f"an MCP client speaks over stdin and stdout, one of which is closed; "
+            f"give it the command `{command()} mcp`"
+        ) from error
     null = os.open(os.devnull, os.O_RDWR)
     try:
         os.dup2(null, 0)

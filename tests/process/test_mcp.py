@@ -294,6 +294,42 @@ def test_stdin_that_ends_ends_the_server(world: World, agent: Agent):
     assert (done.returncode, done.stdout) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_without_a_client_one_sentence_says_what_to_do(world: World, agent: Agent, closed):
+    process = world.begin_process(["sh", "-c", f'exec "$@" {closed}', "sh", *MCP], agent.app)
+    out, talk = process.communicate(timeout=RUN_S)
+    assert (process.returncode, out) == (1, "")
+    assert talk == (
+        "worker-service: an MCP client speaks over stdin and stdout, one of which is closed; "
+        "give it the command `worker-service mcp`\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_server_at_once(world: World, agent: Agent, name):
+    world.ensure(agent.app)
+    process = world.begin_process(list(MCP), agent.app)
+
+    def looked() -> bool:
+        return any(line["pid"] == process.pid for line in world.events("worker_fits"))
+
+    eventually(looked, "it serves")
+    process.send_signal(getattr(signal, name))
+    assert process.wait(timeout=RUN_S) == -getattr(signal, name)
+    assert world.health().version == "1.0.0"
+
+
+def test_a_client_that_reads_no_more_ends_the_server(world: World, agent: Agent):
+    world.ensure(agent.app)
+    process = world.begin_process(list(MCP), agent.app)
+    process.stdout.close()
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    process.stdin.write(json.dumps(ask) + "\n")
+    process.stdin.close()
+    assert process.wait(timeout=RUN_S) == 1
+    assert process.stderr.read().endswith("incumbent: the MCP client does not read any more\n")
+
+
 @pytest.mark.parametrize("words", [("mcp",), ("--json", "mcp")], ids=" ".join)
 def test_without_the_sdk_one_sentence_names_the_way_to_it(world: World, words):
     app = App(Path(os.sep), "1.0.0")

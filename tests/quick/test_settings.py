@@ -118,6 +118,13 @@ def test_a_corrupt_file_is_set_aside_with_a_notice(environ, data_dir, content):
     assert not (data_dir / "settings.json").exists()
 
 
+def test_a_corrupt_file_is_left_where_it_is_by_who_does_not_mend(environ, data_dir):
+    (data_dir / "settings.json").write_text("{")
+    worker = Worker(environ=environ, mend=False)
+    assert worker.notices == [f"{data_dir}/settings.json is no JSON object"]
+    assert [path.name for path in data_dir.iterdir()] == ["settings.json"]
+
+
 @pytest.mark.parametrize(
     "content", ['{"port": "many"}', '{"port": true}', '{"port": null}', '{"log_level": []}']
 )
