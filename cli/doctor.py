@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from incumbent.lifecycle import status
 from incumbent.lifecycle.errors import SettingsError
+from incumbent.lifecycle.health import SILENT
 from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
 
@@ -26,6 +27,8 @@ def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
         found, there = [Finding("settings", str(error), "set it right, or unset it")], "unknown"
     else:
         seen = status(worker)
+        if seen.kind == SILENT:
+            seen = status(worker)  # a slow answer is no missing one; and it must not take long
         found, there = list(findings(worker, seen)), describe(seen, worker)
     if options.json:
         told = [finding._asdict() for finding in found]

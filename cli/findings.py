@@ -73,10 +73,14 @@ def findings(worker: Worker, seen: Seen) -> Iterator[Finding]:
 def _port(worker: Worker, seen: Seen) -> Iterator[Finding]:
     where = describe(seen, worker)
     if seen.kind == h.SILENT:
+        if _is_under_way(worker):
+            return  # who hands over answers nobody while its app ends
         said = _said_in(worker.path("worker.pid"))
         pid = said.get("pid")
         if type(pid) is int and not is_dead(pid, str(said.get("start", "?"))):
-            yield Finding("port", f"the worker {pid} hangs: {where}", f"run `kill -9 {pid}`")
+            yield Finding(
+                "port", f"the worker {pid} hangs: {where}", f"if it stays so, run `kill -9 {pid}`"
+            )
         else:
             yield Finding("port", where, f"see by whom: `{_who_listens(worker.port)}`")
     elif seen.kind == h.FOREIGN:
@@ -156,6 +160,17 @@ def _lock(worker: Worker) -> Iterator[Finding]:
             f"{path} is held by pid {owner.pid} on {owner.host}, silent for {age:.0f} s",
             breaks,
         )
+
+
+def _is_under_way(worker: Worker) -> bool:
+    """Whether somebody alive holds the spawn lock, which grows old when its holder hangs."""
+    path = worker.path("spawn.lock")
+    try:
+        owner = owner_in(files.read(path) or b"")
+        age = time.time() - os.stat(path).st_mtime
+    except (FilesError, FileNotFoundError):
+        return False
+    return owner is not None and not _is_gone(owner) and age <= LEASE_S
 
 
 def _is_gone(owner: Owner) -> bool:

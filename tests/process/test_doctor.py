@@ -83,6 +83,20 @@ def test_nothing_is_wrong_with_a_healthy_worker_nor_with_one_that_was_stopped(wo
     assert doctor.findings() == []
 
 
+@pytest.mark.parametrize("strategy", ["seamless", "rebind"])
+def test_nothing_is_wrong_in_any_phase_of_a_restart(world: World, strategy):
+    world.settings["INCUMBENT_HANDOVER"] = strategy
+    app = recording(world, start=1.5, end=1.5)
+    world.ensure(app)
+    restart = world.begin(app, "restart")
+    looks = 0
+    while restart.poll() is None:
+        done = world.command(app, "--json", "doctor")
+        assert json.loads(done.stdout)["findings"] == []
+        looks += 1
+    assert (restart.returncode, looks > 2) == (0, True)
+
+
 def test_a_finding_is_one_sentence_with_the_next_command(world: World, doctor: Doctor):
     world.ensure(doctor.app)
     world.data_dir.chmod(0o755)
@@ -142,7 +156,7 @@ def test_a_hung_worker_is_found_by_its_pid_in_time(world: World, doctor: Doctor)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert f"the worker {pid} hangs" in finding["what"]
-    assert finding["next"] == f"run `kill -9 {pid}`"
+    assert finding["next"] == f"if it stays so, run `kill -9 {pid}`"
 
 
 def test_a_worker_that_was_killed_is_found_by_what_it_left(world: World, doctor: Doctor):

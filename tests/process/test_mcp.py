@@ -162,7 +162,10 @@ def test_the_server_brings_the_worker_up_before_it_is_asked(world: World, agent:
     assert "first run" in agent.talk.read_text()
 
 
-def test_a_session_survives_restarts_by_another_process(world: World, agent: Agent):
+@pytest.mark.parametrize("strategy", ["seamless", "rebind"])
+def test_a_session_survives_restarts_by_another_process(world: World, agent: Agent, strategy):
+    world.settings["INCUMBENT_HANDOVER"] = strategy
+
     async def steps(session: ClientSession) -> None:
         pids = []
         for _ in range(2):

@@ -16,7 +16,7 @@ from incumbent.lifecycle import Worker
 
 from ..isolation import Sandbox
 from ..readme import block, command_lines
-from ..world import RUN_S, World
+from ..world import RUN_S, World, eventually
 
 pytestmark = pytest.mark.process
 
@@ -174,14 +174,12 @@ def test_the_foreground_worker_is_the_tools_own(tool: Tool, world: World):
         [sys.executable, "mytool.py", "worker", "run"], cwd=tool.folder, env=environment
     )
     try:
-        status = [sys.executable, "mytool.py", "worker", "--json", "status"]
-        said: dict[str, Any] = {}
-        while said.get("status") != "ok":
-            assert process.poll() is None
-            done = subprocess.run(
-                status, cwd=tool.folder, env=environment, capture_output=True, check=False
-            )
-            said = json.loads(done.stdout)
+
+        def serving() -> dict[str, Any]:
+            said = json.loads(tool.type("python mytool.py worker --json status").stdout)
+            return dict(said) if said.get("status") == "ok" else {}
+
+        said = eventually(serving, "it serves")
         assert (said["service"], said["version"], said["pid"]) == ("mytool", "1.0.0", process.pid)
         assert tool.type("python mytool.py worker stop").returncode == 0
         assert process.wait(timeout=15) == 0
