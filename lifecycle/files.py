@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 
 from .errors import FilesError
@@ -11,15 +13,21 @@ LIMIT_BYTES = 4_000_000
 
 
 def read(path: str) -> bytes | None:
-    """Give the file's bytes, None when there is none; raises FilesError for anything else."""
+    """Give the file's bytes, None when there is none; raises FilesError for anything else.
+
+    What stands there but is no file, such as a folder or a link to nowhere, reads as empty: to
+    whoever expects content it is corrupt.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        return None
+        return b"" if os.path.islink(path) else None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return b""
         raise FilesError(path, error.strerror or str(error)) from error
     try:
-        return os.read(fd, LIMIT_BYTES)
+        return os.read(fd, LIMIT_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
     except OSError as error:
         raise FilesError(path, error.strerror or str(error)) from error
     finally:

@@ -57,7 +57,11 @@ class Holding:
         except FilesError as error:
             return Claim(LOCK_REFUSED, str(error))
         if self._lock.handle is not None:
-            self._begin_heartbeat(self._lock.handle.fd)
+            try:
+                self._begin_heartbeat(self._lock.handle.fd)
+            except OSError as error:  # no descriptor is left
+                await self.release()
+                return Claim(LOCK_REFUSED, f"can't hold the spawn lock: {error.strerror}")
             return Claim(event)
         return Claim(event, "another process holds the spawn lock")
 
@@ -83,12 +87,15 @@ class Holding:
     async def record(self) -> Record | None:
         """Read the launch record now; None when there is none that can be read."""
         try:
-            return self.read_record()
+            return self.read_record(guarded=False)
         except (FilesError, NewerFormatError):
             return None
 
-    def read_record(self) -> Record:
-        """Read the launch record; a corrupt one is set aside with a notice."""
+    def read_record(self, guarded: bool = True) -> Record:
+        """Read the launch record; a corrupt one says nothing, and is set aside with a notice.
+
+        Not without the guard: it could be another's fresh record that is set aside then.
+        """
         path = self.worker.path("launch.json")
         content = files.read(path)
         if content is None:
@@ -96,7 +103,8 @@ class Holding:
         try:
             return decoded(content, self.worker.name)
         except ValueError:
-            self.notices.append(files.set_aside(path))
+            if guarded:
+                self.notices.append(files.set_aside(path))
             return Record(self.worker.name)
 
     def write_record(self, record: Record) -> None:
@@ -188,13 +196,13 @@ class Holding:
             "version": self.worker.version,
             "acquiredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        files_of_lock = PosixLockFiles(self.worker.path("spawn.lock"))
+        files_of_lock = PosixLockFiles(self.worker.path("spawn.lock"), self.notices)
         return SpawnLock(files_of_lock, token, json.dumps(content).encode())
 
     def _begin_heartbeat(self, fd: int) -> None:
+        kept = os.dup(fd)
         stop = self._heartbeat = threading.Event()
         legitimate = self.worker.run_budget + MARGIN_S
-        kept = os.dup(fd)
         threading.Thread(target=_beat, args=(kept, stop, legitimate), daemon=True).start()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -15,10 +16,10 @@ _LIMIT_BYTES = 65536
 
 
 class PosixLockFiles:
-    """Real files at `path`, with the guard beside them."""
+    """Real files at `path`, with the guard beside them; a corrupt lock is told of in `notices`."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, notices: list[str]) -> None:
+        self._path, self._notices = path, notices
         self._guard = Guard(f"{path}.guard")
         self._host, self._boot = os.uname().nodename, boot_id()
 
@@ -43,11 +44,13 @@ class PosixLockFiles:
     async def look(self) -> Found | None:
         """Read the lock file that stands there now."""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise FilesError(self._path, error.strerror or str(error)) from error
+            link = error.errno == errno.ELOOP  # nobody who takes the lock leaves one
+            words = "it is a symbolic link" if link else error.strerror or str(error)
+            raise FilesError(self._path, words) from error
         try:
             told = os.fstat(fd)
             content = os.read(fd, _LIMIT_BYTES)
@@ -75,6 +78,7 @@ class PosixLockFiles:
                 aside = f"{self._path}.corrupt-{stamp}"
                 files.unlink(aside)
                 os.link(self._path, aside)
+                self._notices.append(f"{self._path} was corrupt; set aside as {aside}, going on")
             os.replace(self._temporary(), self._path)
         except OSError as error:
             await self.drop(fresh)

@@ -68,7 +68,7 @@ def dumps_flat(values: "Mapping[str, str | int | float]") -> str:
 
 def read_small(path: str, limit: int = 4_000_000) -> bytes:
     """Give a file's content up to `limit` bytes, in pieces that need no mapping of their own."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not hold us up
     try:
         content = os.read(fd, 65_536)
         while content and len(content) % 65_536 == 0 and len(content) < limit:

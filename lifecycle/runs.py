@@ -13,6 +13,7 @@ from .errors import FilesError, NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
 from .probe import PROBE_TIMEOUT_S, probe
+from .secret import admin_token
 from .settings import Worker
 from .spawner import Spawner
 from .states import VERIFIED
@@ -66,8 +67,12 @@ def _is_dark(worker: Worker) -> bool:
 
 
 def bootstrap(worker: Worker) -> None:
-    """Make the data dir with its settings on the very first run, and say so on stderr."""
+    """Make the data dir with its settings on the very first run, and say so on stderr.
+
+    The secret is made here too: a worker that can't have it could not tell why to anybody.
+    """
     files.make_data_dir(worker.data_dir)
+    admin_token(worker.path("token"), worker.notices)
     path = worker.path("settings.json")
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -168,7 +173,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         if not words:
             words = _rejection(worker, spawner.run_facts.wanted)
         return f"version {spawner.run_facts.wanted} was not verified: {words or 'refused'}; {seen}"
-    if words:
+    if words and (event == "launches_spent" or event.startswith("child")):
         return (
             f"the worker could not be started: it {words}; see {log}, "
             f"then run `{command()} restart`; now {seen}"

@@ -133,12 +133,15 @@ class Worker:
             said = loads(read_small(path))
             if not isinstance(said, dict):
                 raise ValueError("not an object")
-        except OSError:
+        except FileNotFoundError:
             return {}
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, IsADirectoryError):
             from .files import set_aside
 
             self.notices.append(set_aside(path) if mend else f"{path} is no JSON object")
+            return {}
+        except OSError as error:
+            self.notices.append(f"can't read {path}: {error.strerror}; going on without it")
             return {}
         return said
 

@@ -59,7 +59,8 @@ class Trace:
 
 def append(path: str, line: bytes) -> None:
     """Append with one write, which the kernel keeps whole; begin a new file when it is long."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(path, how, 0o600)
     try:
         os.write(fd, line)
         long = os.fstat(fd).st_size > ROTATE_BYTES

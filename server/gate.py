@@ -34,8 +34,11 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 class Desk(Protocol):
     """What the gate needs of the worker's office."""
 
-    token: str
     instance: str
+
+    @property
+    def token(self) -> str:
+        """The secret that an admin call must know, now."""
 
     @property
     def state(self) -> str:

@@ -27,7 +27,7 @@ from incumbent.lifecycle.machines import Row
 from incumbent.lifecycle.owner import self_token
 from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
-from incumbent.lifecycle.secret import admin_token
+from incumbent.lifecycle.secret import admin_token, token_now
 from incumbent.lifecycle.settings import MARGIN_S, Worker
 from incumbent.lifecycle.states import COMING_UP, SERVING, VERIFIED
 from incumbent.lifecycle.system import LOCK_REFUSED, SHUTDOWN, Ask, Child, Ended, Step
@@ -56,7 +56,7 @@ class Office(Holding):
         self._successor = 0
         self.instance = os.urandom(12).hex()
         self.state = ""
-        self.token = ""
+        self._token = ""
         self._listener: socket.socket | None = None
         self._kept: list[socket.socket] = []
         self._since = self._began = time.monotonic()
@@ -76,6 +76,14 @@ class Office(Holding):
         self._trace = Trace(worker.path("trace.jsonl"), "worker", self.instance[:12], birth.door)
 
     # What the gate sees.
+
+    @property
+    def token(self) -> str:
+        """The secret that an admin call must know: what the file says now, else what it said."""
+        return token_now(self.worker.path("token")) or self._token
+
+    def _learn_token(self) -> None:
+        self._token = admin_token(self.worker.path("token"), self.notices)
 
     def health(self) -> Health:
         """The worker's report, now."""
@@ -120,6 +128,8 @@ class Office(Holding):
         self.state = row.dest
         self._trace.note(row, facts)
         self._manager.tell(row, self._successor)
+        while self.notices:
+            print(f"incumbent: {self.notices.pop(0)}", file=sys.stderr)
         if row.dest == VERIFIED and row.source in COMING_UP:
             await self._opened()
 
@@ -128,13 +138,13 @@ class Office(Holding):
     async def listen(self) -> Step:
         """Listen on the address, fenced by the lease; the only proof of holding the port."""
         step = await self._listened()
-        if self._birth.by_hand and step.event != "listen_ok":
+        if step.event != "listen_ok":
             print(f"incumbent: {step.reason}", file=sys.stderr, flush=True)
         return step
 
     async def _listened(self) -> Step:
         try:
-            self.token = admin_token(self.worker.path("token"))
+            self._learn_token()
             passed = self._manager.socket_for(self.worker.host, self.worker.port)
             if self._birth.by_hand:
                 refused = await self._take_lock_by_hand(look=passed is None)
@@ -494,7 +504,7 @@ class Office(Holding):
         received = baton.receive(self._birth.pipe)
         if received is None:
             return Step("pipe_closed")
-        self.token = admin_token(self.worker.path("token"))
+        self._learn_token()
         self._listener, self._kept = received
         self._since = time.monotonic()
         return Step("baton")

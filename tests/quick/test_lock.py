@@ -35,7 +35,9 @@ def claim(path: Path, **says: object) -> SpawnLock:
         "boot": boot_id(),
         "version": "1.0.0",
     } | says
-    return SpawnLock(PosixLockFiles(str(path)), str(content["token"]), json.dumps(content).encode())
+    return SpawnLock(
+        PosixLockFiles(str(path), []), str(content["token"]), json.dumps(content).encode()
+    )
 
 
 def acquire(lock: SpawnLock) -> str:

@@ -240,9 +240,9 @@ def test_any_settings_file_gives_a_whole_worker_or_names_the_setting(data_dir: P
 def test_any_secret_file_gives_a_secret_that_stays(data_dir: Path, content):
     path = data_dir / "token"
     path.write_bytes(content)
-    secret = admin_token(str(path))
+    secret = admin_token(str(path), [])
     assert re.fullmatch("[0-9a-f]{64}", secret)
-    assert admin_token(str(path)) == secret
+    assert admin_token(str(path), []) == secret
     if content.strip() == secret.encode():
         assert path.read_bytes() == content
     for left in data_dir.iterdir():
