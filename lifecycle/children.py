@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -9,6 +10,7 @@ from . import files
 from .errors import FilesError
 from .record import Build
 from .settings import Worker
+from .system import EXIT_LOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,17 +36,30 @@ SPAWN_VARIABLES = (
 READY_BYTE = b"r"
 UP_BYTE = b"u"
 
+EXIT_NO_PROGRAM = 127  # as a shell tells of it
+_BUILD_AT_FAULT = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EPERM)
+
 WORDS_LIMIT = 500
 _KEPT: list[subprocess.Popen[bytes]] = []  # settled, still alive: reaped when they are gone
 
 
 class Process:
-    """A spawned worker: its process and our end of the pair over which it reports."""
+    """A spawned worker: its process and our end of the pair over which it reports.
+
+    Without a `popen` it could not be created: `gone` is the exit code that stands for why, which
+    `trouble` says.
+    """
 
     def __init__(
-        self, popen: subprocess.Popen[bytes] | None, pipe: socket.socket, early: str, trouble: str
+        self,
+        popen: subprocess.Popen[bytes] | None,
+        pipe: socket.socket,
+        early: str = "",
+        trouble: str = "",
+        gone: int = EXIT_LOST,
     ) -> None:
         self.popen, self.pipe, self._early, self._trouble = popen, pipe, early, trouble
+        self._gone = gone
         self.up = False
         self.ready = False
 
@@ -61,7 +76,7 @@ class Process:
     def reap(self, timeout: float) -> int | None:
         """Give the exit code, waiting at most `timeout` seconds; negative for a signal."""
         if self.popen is None:
-            return 127
+            return self._gone
         from subprocess import TimeoutExpired
 
         try:
@@ -72,7 +87,7 @@ class Process:
     def kill(self) -> int:
         """Kill and reap; give the exit code."""
         if self.popen is None:
-            return 127
+            return self._gone
         self.popen.kill()
         code = self.popen.wait()
         self.pipe.setblocking(False)
@@ -118,9 +133,10 @@ def spawn(
 ) -> Process:
     """Create the worker process that `build` names, detached from this one.
 
-    It gets its own session, the data dir as its cwd, a log file as its output, and no descriptor
-    but its end of the pair; `passed_on` are variables that are no part of the build. A process
-    that can't be created is given back as one that is gone.
+    It gets its own session, a cwd that nobody can delete, a log file as its output, and no
+    descriptor but its end of the pair; `passed_on` are variables that are no part of the build. A
+    process that can't be created is given back as one that is gone; only a program that is not
+    there is the build's fault.
     """
     import socket  # whoever restarts a worker spawns nothing, so need not load these
     import subprocess
@@ -138,23 +154,32 @@ def spawn(
         DOOR_VARIABLE: door,
     }
     try:
-        os.makedirs(worker.path("logs"), mode=0o700, exist_ok=True)
-        with open(early, "xb", buffering=0) as output:
+        files.make_data_dir(worker.data_dir)
+        files.make_data_dir(worker.path("logs"))
+        with open(early, "xb", buffering=0, opener=_for_its_user) as output:
             popen = subprocess.Popen(
                 [build.python, "-P", "-m", "incumbent.server"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd=worker.data_dir,
+                cwd=os.sep,
                 env=environment,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
+    except FilesError as error:
+        return Process(None, ours, trouble=f"can't use {error.path}: {error.reason}")
     except OSError as error:
-        return Process(None, ours, early, f"can't run {build.python}: {error.strerror}")
+        trouble = f"can't run {build.python}: {error.strerror}"
+        blamed = error.errno in _BUILD_AT_FAULT and error.filename != early
+        return Process(None, ours, trouble=trouble, gone=EXIT_NO_PROGRAM if blamed else EXIT_LOST)
     finally:
         theirs.close()
-    return Process(popen, ours, early, "")
+    return Process(popen, ours, early)
+
+
+def _for_its_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def environment_for(worker: Worker, build: Build) -> dict[str, str]:
@@ -204,6 +229,9 @@ def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
         for name, text in worker.environ.items()
         if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name not in SPAWN_VARIABLES
     }
+    if environment.get("PYTHONPATH"):  # the worker stands somewhere else
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, entries))
     return tuple(sorted((environment | settings_of(worker)).items()))
 
 

@@ -198,6 +198,8 @@ class Spawner(Driver):
             await self._system.release()
             return f"{word}_last"
         await self._system.release()
+        if word == settling.LOST:
+            self.words = self.facts = settling.reason(ended)
         if word == settling.LEFT:
             self._launches = LAUNCHES
         if word == settling.READY:
