@@ -10,7 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -41,6 +41,8 @@ class Events:
     """The table of events, used by one thread at a time."""
 
     def __init__(self, path: str) -> None:
+        # What hooks tell is for its user's eyes; what SQLite puts beside it has the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
@@ -96,17 +98,18 @@ async def _post(request: Request) -> Response:
     if int(request.headers.get("content-length") or 0) > EVENT_LIMIT_BYTES:
         return _refusal(413, f"an event is at most {EVENT_LIMIT_BYTES} bytes")
     try:
-        said = json.loads(await request.body())
+        said = json.loads(await request.body(), parse_constant=_refuse)
         identity = str(uuid.UUID(said["id"]))
         event, payload = said["event"], said.get("payload", {})
         if not isinstance(event, str) or not 0 < len(event) <= NAME_LIMIT:
             raise ValueError("event is no name")
+        event.encode()  # half a surrogate pair is no text, and no name
         if not isinstance(payload, dict):
             raise TypeError("payload is no object")
+        text = json.dumps(payload, allow_nan=False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return _refusal(400, f"an event is {{id, event, payload}}: {error}")
     state = request.app.state
-    text = json.dumps(payload)
     new = await asyncio.get_running_loop().run_in_executor(
         state.thread, state.events.add, identity, event, text
     )
@@ -125,7 +128,13 @@ async def _get(request: Request) -> Response:
     state = request.app.state
     ask = (state.events.last, last) if last else (state.events.after, after, limit)
     found = await asyncio.get_running_loop().run_in_executor(state.thread, *ask)
-    return JSONResponse({"events": found, "next": found[-1]["number"] if found else after})
+    said = {"events": found, "next": found[-1]["number"] if found else after}
+    # In ASCII, since a payload may hold half a surrogate pair, which no other encoding can say.
+    return Response(json.dumps(said), media_type="application/json")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _refusal(status: int, error: str) -> Response:
