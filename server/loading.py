@@ -37,6 +37,8 @@ def load(spec: str, declared: str) -> Loaded:
             app = getattr(app, part)
         except AttributeError as error:
             raise AppError(f"the app {spec} can't be imported: no {part}") from error
+    if not callable(app):
+        raise AppError(f"the app {spec} is no ASGI app: it can't be called")
     version, source = _version(module, declared)
     return Loaded(app, version, source, os.path.realpath(module.__file__ or ""))
 

@@ -90,6 +90,14 @@ def test_a_worker_run_by_hand_whose_app_fails_exits_1(world: World):
     assert not (world.data_dir / "spawn.lock").exists()
 
 
+def test_an_app_that_is_none_exits_1_and_leaves_nothing(world: World):
+    process = run(world, world.app("1.0.0"), INCUMBENT_APP="math:pi")
+    assert process.wait(timeout=15) == 1
+    assert "math:pi is no ASGI app" in process.stderr.read()
+    assert not (world.data_dir / "worker.pid").exists()
+    assert not (world.data_dir / "spawn.lock").exists()
+
+
 def test_a_worker_run_by_hand_can_be_restarted(world: World):
     app = world.app("1.0.0")
     process = run(world, app)
