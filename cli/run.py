@@ -21,7 +21,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     """Replace this process by the worker: same pid, same terminal, nothing of the CLI left."""
     os.environ.update(settings_of(worker))
     os.environ.update(places_of(worker, worker.version, worker.app))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed before we began
+            stream.flush()
     command = [worker.python, "-P", "-m", "incumbent.server", "--by-hand"]
     os.execv(worker.python, [*command, *["--managed"] * options.managed])

@@ -18,6 +18,7 @@ from .settings import Worker
 from .spawner import Spawner
 from .states import VERIFIED
 from .stopper import Stopper
+from .wire import literal
 
 Watching = Callable[[], None] | None
 
@@ -133,7 +134,7 @@ def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
 
 def describe(seen: Seen | None, worker: Worker) -> str:
     """Give the half sentence that says what is on the port."""
-    where = f"{worker.host}:{worker.port}"
+    where = f"{literal(worker.host)}:{worker.port}"
     if seen is None or seen.kind == h.DARK:
         return f"nothing listens on {where}"
     if seen.kind == h.SILENT:

@@ -21,12 +21,17 @@ class NotHttpError(Exception):
     """Somebody answered in something else than HTTP."""
 
 
+def literal(host: str) -> str:
+    """Give an address as it is written before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
 def request_bytes(
     method: str, path: str, host: str, port: int, body: bytes = b"", headers: str = ""
 ) -> bytes:
     """Give one whole HTTP/1.1 request that asks for the connection to be closed after it."""
-    literal = f"[{host}]" if ":" in host else host
-    head = f"{method} {path} HTTP/1.1\r\nHost: {literal}:{port}\r\nConnection: close\r\n{headers}"
+    head = f"{method} {path} HTTP/1.1\r\nHost: {literal(host)}:{port}\r\n"
+    head += f"Connection: close\r\n{headers}"
     if body or method == "POST":
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n".encode("latin-1") + body

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from incumbent.lifecycle import states
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.system import RECYCLE, RESTART, SHUTDOWN
+from incumbent.lifecycle.wire import literal
 
 try:
     from _operator import _compare_digest as same_secret  # `hmac` would load OpenSSL's digests
@@ -140,6 +141,12 @@ class Gate:
         except TimeoutError:
             return _refusal(503, "busy", "the worker has not taken the ask yet")
         return Answer(202, {"accepted": True})
+
+
+def names_of(host: str, port: int) -> frozenset[bytes]:
+    """Give the Host headers under which a worker on this address may be spoken to."""
+    names = [b"localhost", b"127.0.0.1", b"[::1]", literal(host).encode()]
+    return frozenset(names + [name + b":%d" % port for name in names])
 
 
 def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:

@@ -12,11 +12,10 @@ from .lifespan import Lifespan
 class House:
     """The hosted app of one worker."""
 
-    def __init__(self, desk: Desk, app: Any) -> None:
-        report = desk.health()
+    def __init__(self, desk: Desk, names: frozenset[bytes], app: Any) -> None:
         self._app = app
         self._lifespan = Lifespan(app)
-        self._gate = Gate(desk, _names(report.port))
+        self._gate = Gate(desk, names)
         self.host = Host(self._gate)
 
     async def start_app(self) -> str:
@@ -36,8 +35,3 @@ class House:
         self._gate.close()
         self._lifespan = Lifespan(self._app)
         return ended
-
-
-def _names(port: int) -> frozenset[bytes]:
-    names = [b"localhost", b"127.0.0.1", b"[::1]"]
-    return frozenset(names + [name + b":%d" % port for name in names])

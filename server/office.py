@@ -250,9 +250,11 @@ class Office(Holding):
         """Import the app, compare its version with the expected one."""
         porter = None
         if self._listener is not None:
+            from .gate import names_of
             from .porter import Porter
 
-            porter = Porter(self._listener, lambda: self.health().to_json() | self.extra())
+            names = names_of(self.worker.host, self.worker.port)
+            porter = Porter(self._listener, names, lambda: self.health().to_json() | self.extra())
             porter.start()
         else:
             self._watchdog.start()
@@ -264,6 +266,7 @@ class Office(Holding):
         return await self._blamed(step)
 
     def _load(self) -> Step:
+        from .gate import names_of
         from .house import House
         from .loading import AppError, load
 
@@ -275,7 +278,8 @@ class Office(Holding):
             if expected and not same(loaded.version, expected):
                 words = f"the code says version {loaded.version}, the record says {expected}"
                 return self._failed("wrong_version", words)
-            self._house = House(self, loaded.app)
+            names = names_of(self.worker.host, self.worker.port)
+            self._house = House(self, names, loaded.app)
         except AppError as error:
             return self._failed("app_failed", str(error))
         return Step("imported")

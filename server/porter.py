@@ -1,4 +1,4 @@
-"""Answers the health question while the app's import keeps the main thread busy."""
+"""Tells how the worker is while the app's import keeps the main thread busy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ import socket
 import threading
 from collections.abc import Callable
 
-QUESTION = b"GET /api/health HTTP/1."
+HEALTH = b"GET /api/health HTTP/1."
+READINESS = b"GET /api/readiness HTTP/1."
+HEAD_LIMIT_BYTES = 8192
 PATIENCE_S = 0.2  # a client that says nothing this long is left for the server
 
 
 class Porter:
-    """A thread that answers health on the listener and sets every other connection aside."""
+    """A thread that answers for the gate on the listener, setting aside what it can't answer.
 
-    def __init__(self, listener: socket.socket, report: Callable[[], dict[str, object]]) -> None:
+    To him the worker is never ready, and nobody is let in under a name not among `hosts`.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        hosts: frozenset[bytes],
+        report: Callable[[], dict[str, object]],
+    ) -> None:
         self._listener = listener.dup()
-        self._report = report
+        self._hosts, self._report = hosts, report
         self._wake, self._told = socket.socketpair()
         self.aside: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -50,17 +60,19 @@ class Porter:
     def _answered(self, connection: socket.socket) -> bool:
         connection.settimeout(PATIENCE_S)
         try:
-            if connection.recv(len(QUESTION), socket.MSG_PEEK) != QUESTION:
+            begins = connection.recv(len(READINESS), socket.MSG_PEEK)
+            if not begins.startswith((HEALTH, READINESS)):
                 return False
             asked = b""
-            while b"\r\n\r\n" not in asked and len(asked) < 8192:
+            while b"\r\n\r\n" not in asked and len(asked) < HEAD_LIMIT_BYTES:
                 more = connection.recv(4096)
                 if not more:
                     break
                 asked += more
-            body = json.dumps(self._report()).encode()
+            status, said = self._answer(asked)
+            body = json.dumps(said).encode()
             head = (
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             )
             connection.sendall(head.encode() + body)
@@ -70,3 +82,14 @@ class Porter:
             pass
         connection.close()
         return True
+
+    def _answer(self, asked: bytes) -> tuple[str, dict[str, object]]:
+        for line in asked.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"host" and value.strip().lower() not in self._hosts:
+                error = "this worker answers to loopback names only"
+                return "400 Bad Request", {"error": error, "code": "foreign-host"}
+        report = self._report()
+        if asked.startswith(HEALTH):
+            return "200 OK", report
+        return "503 Service Unavailable", {"ready": False, "state": report["state"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 
 from incumbent.lifecycle.children import environment_for
@@ -24,6 +25,7 @@ def main(by_hand: bool, managed: bool = False) -> int:
 
     A worker run by hand is the recorded one; `managed` says that it is started again when it ends.
     """
+    _stand_alone()
     try:
         worker = Worker()
         build = _what_should_run(worker, managed) if by_hand else None
@@ -39,6 +41,20 @@ def main(by_hand: bool, managed: bool = False) -> int:
     if not by_hand:
         os._exit(code)  # a normal exit of the interpreter takes 25 ms, and a stuck thread for ever
     return code
+
+
+def _stand_alone() -> None:
+    """Owe nothing to whoever began this process: no closed standard files, no blocked signals."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(fd, True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as long as we live
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - as long as we live
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how a child ended
 
 
 def _what_should_run(worker: Worker, managed: bool) -> Build:

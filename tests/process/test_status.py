@@ -1,5 +1,6 @@
 """`status` tells apart whatever may be on the port."""
 
+import http.client
 import os
 import signal
 import socket
@@ -92,3 +93,28 @@ def test_a_foreign_program_is_told_as_foreign(world: World, says):
         answering.join()
     assert code == 4
     assert "is held by" in text
+
+
+def asked(world: World, path: str, host: str = "") -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=TELLS_WITHIN_S)
+    try:
+        connection.request("GET", path, headers={"Host": host} if host else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("flaw", ["never ready", "hangs at import"])
+def test_a_worker_that_is_not_up_yet_is_not_ready_and_lets_no_foreign_name_in(world: World, flaw):
+    world.settings["INCUMBENT_START_TIMEOUT"] = "4"
+    launcher = world.begin(world.app("1.0.0", flaw), "ensure")
+    eventually(lambda: world.seen().kind == "starting", "the worker listens")
+    assert asked(world, "/api/health")[0] == 200
+    assert asked(world, "/api/readiness")[0] == 503
+    for path in ("/api/health", "/api/readiness"):
+        code, text = asked(world, path, "evil.example")
+        assert code == 400
+        assert "loopback" in text
+        assert "pid" not in text
+    assert world.end(launcher).code == 1
