@@ -81,9 +81,11 @@ class Worker:
         env = os.environ if environ is None else environ
         self.environ = env
         self.notices: list[str] = []
-        self.name = _name(name if name is not None else env.get("INCUMBENT_NAME") or DEFAULT_NAME)
+        given_name = name if name is not None else env.get("INCUMBENT_NAME") or None
         where = data_dir if data_dir is not None else env.get("INCUMBENT_DATA_DIR") or None
-        self.data_dir = os.path.realpath(where or default_data_dir(self.name, env))
+        if where is None:
+            where = default_data_dir(_checked("name", given_name or DEFAULT_NAME, _name), env)
+        self.data_dir = os.path.realpath(where)
         file = self._file_settings(mend)
 
         def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
@@ -103,6 +105,7 @@ class Worker:
                     )
             return default
 
+        self.name: str = pick("name", name, DEFAULT_NAME, _name)
         self.host: str = pick("host", host, "127.0.0.1", _literal)
         found: int | None = pick("port", port, None, _port)
         self.port = default_port(self.name) if found is None else found
@@ -111,12 +114,10 @@ class Worker:
         self.python: str = pick("python", python, sys.executable, str)
         self.log_level: str = pick("log_level", log_level, "info", _one_of(LOG_LEVELS))
         self.handover: str = pick("handover", handover, "seamless", _one_of(STRATEGIES))
-        self.start_timeout: float = pick("start_timeout", start_timeout, START_S, _seconds)
+        self.start_timeout: float = pick("start_timeout", start_timeout, START_S, _start_seconds)
         self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
-        if self.start_timeout + MARGIN_S >= LEASE_S:
-            raise _error("start_timeout", self.start_timeout, f"less than {LEASE_S - MARGIN_S:g} s")
 
     @property
     def run_budget(self) -> float:
@@ -148,11 +149,22 @@ class Worker:
 
 def default_data_dir(name: str, environ: Mapping[str, str]) -> str:
     """Give the platform's per-user data dir for this service."""
-    home = environ.get("HOME") or os.path.expanduser("~")
+    home = environ.get("HOME") or _home_by_database()
     if sys.platform == "darwin":
         return os.path.join(home, "Library", "Application Support", "incumbent", name)
-    base = environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+    base = environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(base):  # relative ones are to be ignored (XDG base directories 0.8)
+        base = os.path.join(home, ".local", "share")
     return os.path.join(base, "incumbent", name)
+
+
+def _home_by_database() -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        raise _error("HOME", "", "a folder: this user has none by the user database") from None
 
 
 def default_port(name: str) -> int:
@@ -175,10 +187,11 @@ def _checked(key: str, value: object, check: Callable[[Any], Any]) -> Any:
         raise _error(key, value, str(error)) from error
 
 
-def _name(value: str) -> str:
-    if not value or not all(c.isalnum() or c in "._-" for c in value) or value.startswith("."):
-        raise _error("name", value, "letters, digits, '.', '_' or '-'")
-    return value
+def _name(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    if not text or not all(c.isalnum() or c in "._-" for c in text) or text.startswith("."):
+        raise ValueError("letters, digits, '.', '_' or '-'")
+    return text
 
 
 def _literal(value: object) -> str:
@@ -220,6 +233,13 @@ def _seconds(value: object) -> float:
         raise ValueError("a number of seconds") from error
     if not 0 < seconds < 1e6:
         raise ValueError("a positive number of seconds")
+    return seconds
+
+
+def _start_seconds(value: object) -> float:
+    seconds = _seconds(value)
+    if seconds + MARGIN_S >= LEASE_S:
+        raise ValueError(f"less than {LEASE_S - MARGIN_S:g} s")
     return seconds
 
 

@@ -1,6 +1,7 @@
 """A setting is what the argument says, else the environment, else the file, else the default."""
 
 import os
+import pwd
 import zlib
 
 import pytest
@@ -10,6 +11,7 @@ from incumbent.lifecycle.settings import (
     BUILT_IN_APP,
     LEASE_S,
     MARGIN_S,
+    START_S,
     default_data_dir,
     default_port,
 )
@@ -94,6 +96,33 @@ def test_a_value_that_cannot_be_is_refused_with_its_name(environ, variable, valu
         Worker(environ=environ | {variable: value})
     assert variable.removeprefix("INCUMBENT_").lower() in str(raised.value).lower()
     assert value in str(raised.value)
+
+
+def test_a_name_in_the_file_is_heard(environ, data_dir):
+    (data_dir / "settings.json").write_text('{"name": "mine"}')
+    worker = Worker(environ=environ)
+    assert (worker.name, worker.port) == ("mine", default_port("mine"))
+    assert Worker(environ=environ | {"INCUMBENT_NAME": "other"}).name == "other"
+    assert Worker("argued", environ=environ).name == "argued"
+
+
+@pytest.mark.parametrize("said", ['{"name": "../x"}', '{"name": 5}', '{"start_timeout": 58}'])
+def test_a_value_in_the_file_that_cannot_be_stops_nobody(environ, data_dir, said):
+    (data_dir / "settings.json").write_text(said)
+    worker = Worker(environ=environ)
+    assert (worker.name, worker.start_timeout) == ("incumbent", START_S)
+    assert "going on without it" in " ".join(worker.notices)
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
+def test_without_a_home_the_user_database_says_where_it_is(environ):
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert default_data_dir("mine", environ).startswith(f"{home}/")
+
+
+def test_a_relative_place_for_data_is_ignored():
+    relative = {"HOME": "/h", "XDG_DATA_HOME": "data"}
+    assert default_data_dir("mine", relative) == default_data_dir("mine", {"HOME": "/h"})
 
 
 def test_a_start_budget_that_outlives_the_lease_is_refused(environ):

@@ -223,8 +223,8 @@ OFFICE_FAULTS = (
         (
             Edit(
                 "lifecycle/settings.py",
-                "        if self.start_timeout + MARGIN_S >= LEASE_S:\n",
-                "        if self.start_timeout < 0:\n",
+                "    if seconds + MARGIN_S >= LEASE_S:\n",
+                "    if seconds < 0:\n",
             ),
         ),
         (),
