@@ -25,4 +25,5 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         if stream is not None:  # closed before we began
             stream.flush()
     command = [worker.python, "-P", "-m", "incumbent.server", "--by-hand"]
-    os.execv(worker.python, [*command, *["--managed"] * options.managed])
+    command += ["--managed"] * options.managed + ["--json"] * options.json
+    os.execv(worker.python, command)

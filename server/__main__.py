@@ -8,4 +8,5 @@ gc.disable()  # importing makes a tenth of its time in vain collections; on agai
 from .serving import main  # noqa: E402 - after the collector is off
 
 if __name__ == "__main__":
-    sys.exit(main("--by-hand" in sys.argv[1:], "--managed" in sys.argv[1:]))
+    given = sys.argv[1:]
+    sys.exit(main("--by-hand" in given, "--managed" in given, "--json" in given))

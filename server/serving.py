@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -20,22 +21,27 @@ from .manager import FROM_MANAGER, Manager
 from .office import Office
 
 
-def main(by_hand: bool, managed: bool = False) -> int:
+def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
     """Run the worker in this process and give its exit code.
 
-    A worker run by hand is the recorded one; `managed` says that it is started again when it ends.
+    A worker run by hand is the recorded one; `managed` says that it is started again when it ends;
+    `as_json`, that how it ended is all that may be on stdout.
     """
     _stand_alone()
+    result = _result_alone_on_stdout() if as_json else None
     try:
         worker = Worker()
-        build = _what_should_run(worker, managed) if by_hand else None
+        build = _what_should_run(worker, managed, as_json, result) if by_hand else None
         birth = Birth(by_hand, build)
         manager = Manager(os.environ, by_hand, managed)
         output = Output(worker.path("logs", "worker.log"), birth.early, worker.log_level)
     except IncumbentError as error:
         print(f"incumbent: {error}", file=sys.stderr)
+        _tell_result(result, 1, str(error))
         return 1
-    code = asyncio.run(_serve(worker, birth, output, manager))
+    tenure = asyncio.run(_serve(worker, birth, output, manager))
+    code = tenure.exit_code
+    _tell_result(result, code, tenure.facts if code else "", tenure.last_event)
     sys.stdout.flush()
     sys.stderr.flush()
     if not by_hand:
@@ -57,7 +63,25 @@ def _stand_alone() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how a child ended
 
 
-def _what_should_run(worker: Worker, managed: bool) -> Build:
+def _result_alone_on_stdout() -> int:
+    """Turn everything else that is written there to stderr; give where the result goes."""
+    sys.stdout.flush()
+    result = os.dup(1)
+    os.dup2(2, 1)
+    return result
+
+
+def _tell_result(result: int | None, code: int, error: str, event: str = "") -> None:
+    if result is None:
+        return
+    said: dict[str, object] = {"ok": code == 0, "exit": code, "pid": os.getpid(), "event": event}
+    if code:
+        said["error"] = error
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        os.write(result, json.dumps(said).encode() + b"\n")
+
+
+def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int | None) -> Build:
     """Register a worker run by hand as a launcher would; become the recorded one if it is another.
 
     So a service manager that starts an old install does not go back on what was recorded.
@@ -77,11 +101,13 @@ def _what_should_run(worker: Worker, managed: bool) -> Build:
     say([*worker.notices, *launcher.notices, f"running version {recorded.version}, as recorded"])
     told = {name: os.environ[name] for name in FROM_MANAGER if name in os.environ}
     command = [recorded.python, "-P", "-m", "incumbent.server", "--by-hand"]
-    command += ["--managed"] * managed
+    command += ["--managed"] * managed + ["--json"] * as_json
+    if result is not None:
+        os.dup2(result, 1)
     os.execve(recorded.python, command, environment_for(worker, recorded) | told)
 
 
-async def _serve(worker: Worker, birth: Birth, output: Output, manager: Manager) -> int:
+async def _serve(worker: Worker, birth: Birth, output: Output, manager: Manager) -> Tenure:
     office = Office(worker, birth, output, manager)
     office.hear_signals()
     tenure = Tenure(office, birth.understudy, worker.version, manager.respawns)
@@ -94,7 +120,7 @@ async def _serve(worker: Worker, birth: Birth, output: Output, manager: Manager)
         with contextlib.suppress(asyncio.CancelledError):
             await ticking
         await office.release()
-    return tenure.exit_code
+    return tenure
 
 
 async def _tick(office: Office, output: Output) -> None:

@@ -1,5 +1,6 @@
 """A worker run by hand keeps to the same rules as one that was spawned."""
 
+import json
 import os
 import signal
 import socket
@@ -96,6 +97,32 @@ def test_an_app_that_is_none_exits_1_and_leaves_nothing(world: World):
     assert "math:pi is no ASGI app" in process.stderr.read()
     assert not (world.data_dir / "worker.pid").exists()
     assert not (world.data_dir / "spawn.lock").exists()
+
+
+@pytest.mark.parametrize("talk", ["", "print('so much to say', flush=True)"])
+def test_run_with_json_says_in_one_object_how_it_ended(world: World, talk):
+    app = world.app("1.0.0")
+    code = app.folder / "hosted.py"
+    code.write_text(code.read_text() + talk + "\n")
+    argv = [sys.executable, "-m", "incumbent.cli", "run", "--json"]
+    process = world.begin_process(argv, app)
+    until_it_serves(world)
+    lost = world.begin_process(argv, app)
+    said = json.loads(lost.communicate(timeout=15)[0])
+    assert (lost.returncode, said["ok"], said["exit"]) == (EXIT_LOST, False, EXIT_LOST)
+    assert "is in use" in said["error"]
+    process.send_signal(signal.SIGTERM)
+    said = json.loads(process.communicate(timeout=15)[0])
+    assert (process.returncode, said["ok"], said["exit"]) == (0, True, 0)
+    assert said["pid"] == process.pid
+
+
+def test_run_with_json_of_an_app_that_fails_says_why_in_one_object(world: World):
+    argv = [sys.executable, "-m", "incumbent.cli", "run", "--json"]
+    process = world.begin_process(argv, world.app("1.0.0", "cannot be imported"))
+    said = json.loads(process.communicate(timeout=15)[0])
+    assert (process.returncode, said["ok"], said["exit"]) == (1, False, 1)
+    assert "no such marvel" in said["error"]
 
 
 def test_a_worker_run_by_hand_can_be_restarted(world: World):
