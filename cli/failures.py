@@ -17,7 +17,7 @@ from incumbent.lifecycle.errors import IncumbentError, SettingsError
 from incumbent.lifecycle.settings import Worker
 
 from .arguments import COMMANDS, USAGE, UsageError, places
-from .output import as_json, hush, show, tell
+from .output import UnwrittenError, as_json, check_written, show, tell
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -57,18 +57,10 @@ def guarded(
         code = EXIT_INTERRUPTED
         if wants_json:
             as_json({"ok": False, "error": "interrupted", "event": ""})
-    return _flushed(code)
-
-
-def _flushed(code: int) -> int:
     try:
-        if sys.stdout is not None:  # closed before we began
-            sys.stdout.flush()
-    except BrokenPipeError:
-        hush(1)
-    except OSError as error:
-        hush(1)
-        tell(f"can't write the result: {error.strerror}")
+        check_written()
+    except UnwrittenError as error:
+        tell(str(error))
         return code or EXIT_FAILED
     return code
 
@@ -134,8 +126,5 @@ def _show(text: str, wants_json: bool) -> None:
 def _failed(wants_json: bool, error: Exception, code: int) -> int:
     tell(str(error))
     if wants_json:
-        try:
-            as_json({"ok": False, "error": str(error), "event": getattr(error, "event", "")})
-        except OSError:
-            hush(1)
+        as_json({"ok": False, "error": str(error), "event": getattr(error, "event", "")})
     return code

@@ -15,15 +15,50 @@ def as_json(said: dict[str, Any]) -> None:
     show(json.dumps(said))
 
 
+class UnwrittenError(Exception):
+    """The result could not be written, though everything it tells of was done."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"can't write the result: {self.reason}"
+
+
+_unwritten: list[UnwrittenError] = []
+
+
 def show(*rows: str) -> bool:
-    """Print rows at once; False when nobody reads them, which is no reason to stop the work."""
+    """Print rows at once; False when nobody reads them, which is no reason to stop the work.
+
+    Where they can't be written the work goes on too: `check_written` tells of it at its end.
+    """
     try:
         for row in rows:
             print(row, flush=row is rows[-1])
     except BrokenPipeError:
         hush(1)
         return False
+    except OSError as error:
+        hush(1)
+        _unwritten.append(UnwrittenError(error.strerror or str(error)))
+        return False
     return True
+
+
+def check_written() -> None:
+    """Write what is still to be written; raises UnwrittenError when a result could not be."""
+    try:
+        if sys.stdout is not None:  # closed before we began
+            sys.stdout.flush()
+    except BrokenPipeError:
+        hush(1)
+    except OSError as error:
+        hush(1)
+        raise UnwrittenError(error.strerror or str(error)) from error
+    if _unwritten:
+        raise _unwritten.pop()
 
 
 def tell(sentence: str) -> None:

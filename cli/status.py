@@ -6,6 +6,7 @@ import argparse
 
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle import status
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.health import Seen
 from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
@@ -38,7 +39,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         if health.refusal:
             show(f"  refused     {health.refusal}")
     elif code == EXIT_NOT_RUNNING:
-        show(f"Worker not running: {describe(seen, worker)}")
+        show(f"Worker not running: {describe(seen, worker)}; run `{command()} start`")
     else:
         show(f"No healthy worker: {describe(seen, worker)}")
     return code

@@ -22,7 +22,7 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
     except SilentError as error:
         return Seen(SILENT, None, str(error))
     except NotHttpError as error:
-        return Seen(FOREIGN, None, str(error))
+        return Seen(FOREIGN, None, f"a program that gives {error}")
     return classify(status, body, service, data_dir)
 
 

@@ -13,6 +13,7 @@ from .errors import FilesError, NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
 from .probe import PROBE_TIMEOUT_S, probe
+from .record import NewerFormatError
 from .secret import admin_token
 from .settings import Worker
 from .spawner import Spawner
@@ -142,10 +143,9 @@ def describe(seen: Seen | None, worker: Worker) -> str:
     if seen.kind == h.FOREIGN:
         return f"{where} is held by {seen.detail}"
     assert seen.health is not None
-    return (
-        f"{seen.health.status} worker on {where}: "
-        f"pid {seen.health.pid}, version {seen.health.version}"
-    )
+    health = seen.health
+    how = "" if health.status == "ok" else f"{health.status} "
+    return f"a {how}worker is on {where} (pid {health.pid}, version {health.version})"
 
 
 def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
@@ -154,17 +154,24 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     words = spawner.words
     log = worker.path("logs", "worker.log")
     if event == "port_foreign":
-        return f"{seen}, not by our worker; free it, or choose another with INCUMBENT_PORT"
+        return (
+            f"{seen}, not by our worker; free the port, or choose another by INCUMBENT_PORT, "
+            f"then run `{command()} start`"
+        )
     if event == "deadline_passed":
         return (
-            f"no worker verified within {launcher.timeout:.2g} s, last seen: {seen}; "
+            f"no worker verified within {round(launcher.timeout, 1):g} s, last seen: {seen}; "
             f"run `{command()} status`"
         )
     if event == "lock_refused":
         return words
     if event in ("nothing_recorded", "no_record"):
-        rejection = run_blocking(PosixLauncher(worker, "spawner", "api").record())
-        for last in reversed(rejection.rejected if rejection else ()):
+        try:
+            record = launcher.read_record(guarded=False)
+        except NewerFormatError:
+            path = worker.path("launch.json")
+            return f"a newer incumbent wrote {path}; run the `{command()}` that wrote it"
+        for last in reversed(record.rejected):
             return (
                 f"version {last.version} was rejected ({last.reason}) and there is no other; "
                 f"mend it, then run `{command()} restart`"
@@ -173,14 +180,19 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     if event in ("handover_refused", "build_rejected"):
         if not words:
             words = _rejection(worker, spawner.run_facts.wanted)
-        return f"version {spawner.run_facts.wanted} was not verified: {words or 'refused'}; {seen}"
+        told = f"version {spawner.run_facts.wanted} was not verified: {words or 'refused'}"
+        if f"`{command()} " not in words:
+            told += f"; mend it, then run `{command()} restart`"
+        return f"{told}; now {seen}"
     if words and (event == "launches_spent" or event.startswith("child")):
         return (
             f"the worker could not be started: it {words}; see {log}, "
             f"then run `{command()} restart`; now {seen}"
         )
     if event == "child_stopped":
-        return f"the new worker was stopped before it was up; {seen}"
+        return (
+            f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
+        )
     return f"not verified ({event}): {seen}; run `{command()} status`"
 
 
@@ -196,4 +208,6 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return f"{seen}, not by our worker: nothing was stopped"
     if stopper.words:
         return f"not stopped: {stopper.words}; {seen}"
-    return f"still there after {launcher.timeout:.2g} s: {seen}; run `{command()} status`"
+    return (
+        f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"
+    )

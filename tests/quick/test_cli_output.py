@@ -44,8 +44,15 @@ def test_a_result_that_cannot_be_written_is_a_failure():
     with open("/dev/full", "w") as full:
         done = command("diagrams", "--help", stdout=full)
     assert done.returncode == 1
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "worker-service: can't write the result: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["trace"], ["--version"]])
+def test_a_full_disk_is_told_of_once_in_one_sentence(words):
+    with open("/dev/full", "w") as full:
+        done = command(*words, stdout=full)
+    assert done.returncode == (3 if "status" in words else 1)
+    assert done.stderr == "worker-service: can't write the result: No space left on device\n"
 
 
 def test_a_closed_stdout_is_no_accident():

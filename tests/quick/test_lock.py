@@ -218,6 +218,13 @@ def test_a_clock_that_jumped_back_does_not_make_a_lock_stale(path):
     assert acquire(claim(path)) == HELD
 
 
+def test_a_link_in_the_place_of_the_lock_is_an_error(path):
+    path.symlink_to(path.parent / "missing")
+    with pytest.raises(FilesError) as raised:
+        acquire(claim(path))
+    assert "symbolic link" in str(raised.value)
+
+
 def test_a_lock_that_cannot_be_created_is_an_error(path):
     with pytest.raises(FilesError) as raised:
         acquire(claim(path.parent / "missing" / "spawn.lock"))
