@@ -49,6 +49,24 @@ def replace(path: str, content: bytes) -> None:
         raise FilesError(path, error.strerror or str(error)) from error
 
 
+def create(path: str, content: bytes) -> bool:
+    """Write the file whole unless there is one already, then False; raises FilesError.
+
+    It is linked into place: nobody ever finds it empty or torn.
+    """
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    replace(temporary, content)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise FilesError(path, error.strerror or str(error)) from error
+    finally:
+        unlink(temporary)
+    return True
+
+
 def write_all(fd: int, content: bytes) -> None:
     """Write every byte, also when the kernel takes them in parts."""
     while content:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from . import files
 from . import health as h
 from .about import command
-from .errors import FilesError, NotVerifiedError, StopError
+from .errors import NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
 from .probe import PROBE_TIMEOUT_S, probe
@@ -76,20 +76,8 @@ def bootstrap(worker: Worker) -> None:
     files.make_data_dir(worker.data_dir)
     admin_token(worker.path("token"), worker.notices)
     path = worker.path("settings.json")
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise FilesError(path, error.strerror or str(error)) from error
-    try:
-        files.write_all(fd, b"{}\n")
-    except OSError as error:
-        files.unlink(path)
-        raise FilesError(path, error.strerror or str(error)) from error
-    finally:
-        os.close(fd)
-    say([f"first run: settings are in {path}"])
+    if not os.path.lexists(path) and files.create(path, b"{}\n"):
+        say([f"first run: settings are in {path}"])
 
 
 def say(notices: Iterable[str]) -> None:

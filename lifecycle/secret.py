@@ -13,13 +13,13 @@ SECRET_BYTES = 32
 def admin_token(path: str, notices: list[str]) -> str:
     """Give the secret, creating it when there is none; raises FilesError.
 
-    A corrupt file is set aside, with a sentence among `notices`. It is linked into place, so that
-    of two who create it at once both get the same.
+    A corrupt file is set aside, with a sentence among `notices`. Of two who create it at once both
+    get the same.
     """
     for _ in range(3):
         content = files.read(path)
         if content is None:
-            _create(path)
+            files.create(path, os.urandom(SECRET_BYTES).hex().encode() + b"\n")
             continue
         text = _whole(content)
         if text:
@@ -40,16 +40,3 @@ def _whole(content: bytes) -> str:
     text = content.decode("ascii", errors="replace").strip()
     whole = len(text) == 2 * SECRET_BYTES and set(text) <= set("0123456789abcdef")
     return text if whole else ""
-
-
-def _create(path: str) -> None:
-    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    files.replace(temporary, os.urandom(SECRET_BYTES).hex().encode() + b"\n")
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise FilesError(path, error.strerror or str(error)) from error
-    finally:
-        files.unlink(temporary)

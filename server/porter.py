@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 HEALTH = b"GET /api/health HTTP/1."
 READINESS = b"GET /api/readiness HTTP/1."
 HEAD_LIMIT_BYTES = 8192
 PATIENCE_S = 0.2  # a client that says nothing this long is left for the server
+MOMENT_S = 0.001  # what has come already is read in less
 
 
 class Porter:
@@ -61,25 +64,14 @@ class Porter:
         connection.settimeout(PATIENCE_S)
         try:
             begins = connection.recv(len(READINESS), socket.MSG_PEEK)
-            if not begins.startswith((HEALTH, READINESS)):
-                return False
-            asked = b""
-            while b"\r\n\r\n" not in asked and len(asked) < HEAD_LIMIT_BYTES:
-                more = connection.recv(4096)
-                if not more:
-                    break
-                asked += more
-            status, said = self._answer(asked)
-            body = json.dumps(said).encode()
-            head = (
-                f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-            )
-            connection.sendall(head.encode() + body)
-        except TimeoutError:
-            return False
         except OSError:
-            pass
+            return False
+        if not begins.startswith((HEALTH, READINESS)):
+            return False
+        with contextlib.suppress(OSError):
+            asked = _head(connection, time.monotonic() + PATIENCE_S)
+            if asked:
+                connection.sendall(_response(*self._answer(asked)))
         connection.close()
         return True
 
@@ -93,3 +85,22 @@ class Porter:
         if asked.startswith(HEALTH):
             return "200 OK", report
         return "503 Service Unavailable", {"ready": False, "state": report["state"]}
+
+
+def _head(connection: socket.socket, deadline: float) -> bytes:
+    """Give a request's head; empty when it is not whole by the deadline: no trickle holds us up."""
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        connection.settimeout(max(deadline - time.monotonic(), MOMENT_S))
+        more = connection.recv(4096)
+        asked += more
+        if not more or len(asked) > HEAD_LIMIT_BYTES or time.monotonic() > deadline:
+            return b""
+    return asked
+
+
+def _response(status: str, said: dict[str, object]) -> bytes:
+    body = json.dumps(said).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body

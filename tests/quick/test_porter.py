@@ -1,0 +1,100 @@
+"""The porter tells how the worker is, whoever stands at the door."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from incumbent.server.porter import PATIENCE_S, Porter
+
+from ..world import eventually
+
+LIMIT_S = 10.0
+HEALTH = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+READINESS = b"GET /api/readiness HTTP/1.1\r\nHost: LOCALHOST\r\n\r\n"
+
+
+@pytest.fixture
+def listener(sandbox) -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", sandbox.port)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def porter(listener) -> Iterator[Porter]:
+    porter = Porter(listener, frozenset({b"localhost"}), lambda: {"state": "idle/starting"})
+    porter.start()
+    yield porter
+    for connection in porter.stop():
+        connection.close()
+
+
+def visitor(listener: socket.socket, says: bytes) -> socket.socket:
+    connection = socket.create_connection(listener.getsockname(), LIMIT_S)
+    connection.sendall(says)
+    return connection
+
+
+def answer(listener: socket.socket, says: bytes) -> tuple[int, dict]:
+    with visitor(listener, says) as connection:
+        received = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.mark.usefixtures("porter")
+def test_health_is_told(listener):
+    assert answer(listener, HEALTH) == (200, {"state": "idle/starting"})
+
+
+@pytest.mark.usefixtures("porter")
+def test_nobody_is_told_that_the_worker_is_ready(listener):
+    assert answer(listener, READINESS) == (503, {"ready": False, "state": "idle/starting"})
+
+
+@pytest.mark.usefixtures("porter")
+@pytest.mark.parametrize("asks", [HEALTH, READINESS])
+def test_a_foreign_name_is_told_nothing(listener, asks):
+    foreign = asks.replace(b"localhost", b"evil.example").replace(b"LOCALHOST", b"evil.example")
+    status, said = answer(listener, foreign)
+    assert status == 400
+    assert "state" not in said
+
+
+def test_every_other_visitor_is_set_aside_unheard(listener):
+    porter = Porter(listener, frozenset({b"localhost"}), dict)
+    porter.start()
+    with visitor(listener, b"GET /mine HTTP/1.1\r\n"), visitor(listener, b""):
+        eventually(lambda: len(porter.aside) == 2, "both are set aside")
+        aside = porter.stop()
+        heard = aside[0].recv(100)
+    assert heard == b"GET /mine HTTP/1.1\r\n"
+    for connection in aside:
+        connection.close()
+
+
+def test_a_visitor_who_speaks_in_a_trickle_holds_nobody_up(listener):
+    porter = Porter(listener, frozenset({b"localhost"}), dict)
+    porter.start()
+    trickling = threading.Event()
+
+    def trickle(connection: socket.socket) -> None:
+        try:
+            while not trickling.wait(PATIENCE_S / 10):
+                connection.sendall(b"x")
+        except OSError:
+            return
+
+    with visitor(listener, HEALTH[:40]) as connection:
+        talking = threading.Thread(target=trickle, args=(connection,))
+        talking.start()
+        try:
+            assert connection.recv(100) == b""
+        except ConnectionResetError:
+            pass
+        finally:
+            trickling.set()
+            talking.join()
+    assert porter.stop() == []
