@@ -124,7 +124,11 @@ def _show(text: str, wants_json: bool) -> None:
 
 
 def _failed(wants_json: bool, error: Exception, code: int) -> int:
-    tell(str(error))
+    sentence = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        what = f"can't use {error.filename}: " if error.filename else ""
+        sentence = f"{what}{error.strerror}"
+    tell(sentence)
     if wants_json:
-        as_json({"ok": False, "error": str(error), "event": getattr(error, "event", "")})
+        as_json({"ok": False, "error": sentence, "event": getattr(error, "event", "")})
     return code

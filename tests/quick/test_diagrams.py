@@ -116,3 +116,11 @@ def test_the_recorded_restart_is_a_seamless_one_without_this_machines_numbers():
 
 def test_a_sequence_of_odd_lines_is_drawn_all_the_same():
     assert mermaid.sequence([{}]).startswith("sequenceDiagram\n")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["diagrams", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"worker-service: can't use {tmp_path / 'file'}: File exists\n"
