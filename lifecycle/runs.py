@@ -178,9 +178,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             f"then run `{command()} restart`; now {seen}"
         )
     if event == "child_stopped":
-        return (
-            f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
-        )
+        return f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
     return f"not verified ({event}): {seen}; run `{command()} status`"
 
 
@@ -196,6 +194,4 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return f"{seen}, not by our worker: nothing was stopped"
     if stopper.words:
         return f"not stopped: {stopper.words}; {seen}"
-    return (
-        f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"
-    )
+    return f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"

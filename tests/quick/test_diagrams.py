@@ -123,4 +123,5 @@ def test_a_folder_that_cannot_be_written_to_is_named_in_one_sentence(tmp_path, c
     assert main(["diagrams", str(tmp_path / "file")]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"worker-service: can't use {tmp_path / 'file'}: File exists\n"
+    assert said.err.startswith(f"worker-service: can't use {tmp_path / 'file'}")
+    assert said.err.count("\n") == 1
