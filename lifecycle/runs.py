@@ -177,6 +177,10 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             f"the worker could not be started: it {words}; see {log}, "
             f"then run `{command()} restart`; now {seen}"
         )
+    if event == "launches_spent":
+        return (
+            f"the worker came up, then was stopped by somebody; run `{command()} start`; now {seen}"
+        )
     if event == "child_stopped":
         return f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
     return f"not verified ({event}): {seen}; run `{command()} status`"

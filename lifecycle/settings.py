@@ -134,7 +134,7 @@ class Worker:
             said = loads(read_small(path))
             if not isinstance(said, dict):
                 raise ValueError("not an object")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (ValueError, RecursionError, IsADirectoryError):
             from .files import set_aside
