@@ -13,7 +13,7 @@ from .errors import FilesError
 from .fingerprint import fingerprint
 from .guard import Guard
 from .lock import SpawnLock
-from .lockfiles import PosixLockFiles
+from .lockfiles import PosixLockFiles, disown
 from .owner import boot_id, self_token
 from .record import (
     Build,
@@ -73,7 +73,7 @@ class Holding:
             return True  # the next try says what is wrong
 
     async def release(self) -> None:
-        """Give the lock back if it is still ours; one that can't be removed grows stale."""
+        """Give the lock back if it is still ours; one that can't be removed is disowned."""
         if self._heartbeat is not None:
             self._heartbeat.set()
             self._heartbeat = None
@@ -82,6 +82,8 @@ class Holding:
                 await self._lock.release()
             except FilesError as error:
                 self.notices.append(str(error))
+                if self._lock.handle is not None:
+                    disown(self._lock.handle)
             self._lock = None
 
     async def record(self) -> Record | None:

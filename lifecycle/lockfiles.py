@@ -20,6 +20,7 @@ class PosixLockFiles:
 
     def __init__(self, path: str, notices: list[str]) -> None:
         self._path, self._notices = path, notices
+        self._created: Handle | None = None
         self._guard = Guard(f"{path}.guard")
         self._host, self._boot = os.uname().nodename, boot_id()
 
@@ -31,11 +32,21 @@ class PosixLockFiles:
             return None
         except OSError as error:
             raise FilesError(self._path, error.strerror or str(error)) from error
-        return self._written(fd, self._path, content)
+        self._created = self._written(fd, self._path, content)
+        return self._created
 
     async def guard(self, wait: bool) -> bool:
-        """Take the guard; without `wait`, False when it is busy."""
-        return self._guard.take(wait)
+        """Take the guard; without `wait`, False when it is busy.
+
+        A lock that was just created and can't be confirmed is disowned.
+        """
+        created, self._created = self._created, None
+        try:
+            return self._guard.take(wait)
+        except FilesError:
+            if created is not None:
+                disown(created)
+            raise
 
     async def unguard(self) -> None:
         """Give the guard back."""
@@ -115,3 +126,16 @@ class PosixLockFiles:
             files.unlink(path)
             raise FilesError(path, error.strerror or str(error)) from error
         return Handle(fd, (told.st_dev, told.st_ino), told.st_mtime)
+
+
+def disown(handle: Handle) -> None:
+    """Make a lock of ours that can't be removed stale at once: nobody waits for its lease to end.
+
+    Through the file kept open, so it is ours, whatever stands at its path by now.
+    """
+    try:
+        os.utime(handle.fd, (0, 0))
+    except OSError:
+        return  # then it is waited for
+    finally:
+        os.close(handle.fd)

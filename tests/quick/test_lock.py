@@ -1,8 +1,10 @@
 """The spawn lock has one holder, on a real file system."""
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.guard import Guard
+from incumbent.lifecycle.launching import run_blocking
 from incumbent.lifecycle.lock import ACQUIRED, HELD, STOLEN, TORN_S, SpawnLock, owner_in
 from incumbent.lifecycle.lockfiles import PosixLockFiles
 from incumbent.lifecycle.owner import boot_id, self_token
@@ -223,6 +226,31 @@ def test_a_link_in_the_place_of_the_lock_is_an_error(path):
     with pytest.raises(FilesError) as raised:
         acquire(claim(path))
     assert "symbolic link" in str(raised.value)
+
+
+@contextlib.contextmanager
+def descriptors_left(number):
+    """Let this process open only so many files more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + number, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_lock_that_cannot_be_confirmed_is_waited_for_by_nobody(path):
+    acquire(claim(path))
+    path.unlink()
+    loser = claim(path)
+    before = sorted(os.listdir("/proc/self/fd"))
+    with descriptors_left(1), pytest.raises(FilesError) as raised:
+        run_blocking(loser.acquire())  # an event loop would need descriptors of its own
+    assert "guard: Too many open files" in str(raised.value)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert acquire(claim(path)) == STOLEN
 
 
 def test_a_lock_that_cannot_be_created_is_an_error(path):
