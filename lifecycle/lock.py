@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from .errors import FilesError
 from .settings import LEASE_S
 
 TYPE_CHECKING = False
@@ -141,7 +142,11 @@ class SpawnLock:
     async def guarded(self) -> bool:
         """Take the guard and say whether the lock is still ours; `unguard` must follow."""
         await self._files.guard(wait=True)
-        return await self.owned()
+        try:
+            return await self.owned()
+        except FilesError:
+            await self._files.unguard()
+            raise
 
     async def unguard(self) -> None:
         """Give back the guard that `guarded` took."""
@@ -163,8 +168,10 @@ class SpawnLock:
     async def _confirm(self, created: Handle) -> str:
         # Whoever found our file torn and old may have replaced it while we slept.
         await self._files.guard(wait=True)
-        ours = self._is_ours(await self._files.look(), created)
-        await self._files.unguard()
+        try:
+            ours = self._is_ours(await self._files.look(), created)
+        finally:
+            await self._files.unguard()
         if ours:
             self._kept = created
             return ACQUIRED

@@ -40,20 +40,31 @@ class PosixLockFiles:
 
         A lock that was just created and can't be confirmed is disowned.
         """
-        created, self._created = self._created, None
         try:
             return self._guard.take(wait)
         except FilesError:
-            if created is not None:
-                disown(created)
+            self._disown_created()
             raise
 
     async def unguard(self) -> None:
         """Give the guard back."""
+        self._created = None
         self._guard.give_back()
 
     async def look(self) -> Found | None:
         """Read the lock file that stands there now."""
+        try:
+            return self._look()
+        except FilesError:
+            self._disown_created()
+            raise
+
+    def _disown_created(self) -> None:
+        created, self._created = self._created, None
+        if created is not None:
+            disown(created)
+
+    def _look(self) -> Found | None:
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
         except FileNotFoundError:

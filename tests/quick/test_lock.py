@@ -241,16 +241,28 @@ def descriptors_left(number):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_lock_that_cannot_be_confirmed_is_waited_for_by_nobody(path):
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_lock_that_cannot_be_confirmed_is_waited_for_by_nobody(path, number):
     acquire(claim(path))
     path.unlink()
     loser = claim(path)
     before = sorted(os.listdir("/proc/self/fd"))
-    with descriptors_left(1), pytest.raises(FilesError) as raised:
+    with descriptors_left(number), pytest.raises(FilesError) as raised:
         run_blocking(loser.acquire())  # an event loop would need descriptors of its own
-    assert "guard: Too many open files" in str(raised.value)
+    assert "Too many open files" in str(raised.value)
     assert sorted(os.listdir("/proc/self/fd")) == before
     assert acquire(claim(path)) == STOLEN
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("ask", ["release", "guarded"])
+def test_a_holder_without_descriptors_does_not_keep_the_guard(path, number, ask):
+    holder = claim(path)
+    acquire(holder)
+    with descriptors_left(number), pytest.raises(FilesError):
+        run_blocking(getattr(holder, ask)())
+    assert Guard(f"{path}.guard").take(wait=False)
+    assert path.exists()
 
 
 def test_a_lock_that_cannot_be_created_is_an_error(path):
