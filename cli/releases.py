@@ -236,7 +236,7 @@ def switch(
 def needed_paths(worker: Worker, running: Health | None) -> set[str]:
     """Give the releases that may not be removed: what runs, what is recorded, what was good."""
     launcher = PosixLauncher(worker, "spawner", "cli")
-    record = launcher.read_record()
+    record = launcher.read_record(guarded=False)
     needed = {
         entry
         for build in (record.recorded, record.good)
@@ -292,7 +292,7 @@ def _check_superseded(worker: Worker, build: Build, pin: bool, health: Health) -
 
     A newer version satisfies every restart: also one that is the last good build, brought back.
     """
-    record = PosixLauncher(worker, "spawner", "cli").read_record()
+    record = PosixLauncher(worker, "spawner", "cli").read_record(guarded=False)
     rejection = rejection_of(record, build, time.time())
     if pin or rejection is not None:
         reason = rejection.reason if rejection is not None else "it was replaced"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 
 from . import files
@@ -38,6 +39,12 @@ UP_BYTE = b"u"
 
 EXIT_NO_PROGRAM = 127  # as a shell tells of it
 _BUILD_AT_FAULT = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EPERM)
+
+# What the kernel, or the process itself, ends it by for what its code did; as exit codes.
+CRASHES = frozenset(
+    -number
+    for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
+)
 
 WORDS_LIMIT = 500
 _KEPT: list[subprocess.Popen[bytes]] = []  # settled, still alive: reaped when they are gone

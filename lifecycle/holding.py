@@ -8,7 +8,7 @@ import threading
 import time
 
 from . import files
-from .children import Process, environment_of, spawn, strategies
+from .children import CRASHES, Process, environment_of, spawn, strategies
 from .errors import FilesError
 from .fingerprint import fingerprint
 from .guard import Guard
@@ -148,7 +148,8 @@ class Holding:
         process = self._processes.pop(child.pid)
         process.pipe.close()
         words = process.last_words(self.worker.path("logs", "worker.log"))
-        return Ended(code, up=process.up, ready=process.ready, late=late, words=words)
+        crashed = code in CRASHES
+        return Ended(code, process.up, process.ready, late, words, crashed=crashed)
 
     def guard(self) -> Guard:
         """Give a claim on the guard of the data dir."""

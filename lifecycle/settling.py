@@ -16,7 +16,7 @@ def verdict(ended: Ended) -> str:
     """Give the one word for what became of a child that is settled.
 
     `up` outranks everything that happened since; exit 75 and 0 are never the build's fault, nor
-    is a death by a signal that we did not send for being late.
+    is a death by a signal that somebody else sent. A crash is: it comes back with every try.
     """
     if ended.code is None:
         return READY
@@ -28,7 +28,7 @@ def verdict(ended: Ended) -> str:
         return LOST
     if ended.code == 0:
         return STOPPED
-    return KILLED if ended.code < 0 else FAILED
+    return KILLED if ended.code < 0 and not ended.crashed else FAILED
 
 
 async def keep_record(holder: Holder, child: Child, ended: Ended) -> bool:
@@ -46,7 +46,7 @@ def reason(ended: Ended) -> str:
     if ended.late:
         how = "was not up within its start budget"
     elif ended.code is not None and ended.code < 0:
-        how = f"was killed by signal {-ended.code}"
+        how = f"{'crashed by' if ended.crashed else 'was killed by'} signal {-ended.code}"
     else:
         how = f"exited {ended.code}"
     return f"{how}: {ended.words}" if ended.words else how

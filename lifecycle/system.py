@@ -66,7 +66,8 @@ class Ended(NamedTuple):
     """What is known of a child.
 
     `code` is None while it lives, negative for a signal; `up` says that its pipe carried `up`,
-    `ready` that it is a ready understudy, `late` that its budget is over.
+    `ready` that it is a ready understudy, `late` that its budget is over, `crashed` that the signal
+    was one by which a process answers for its own code.
     """
 
     code: int | None
@@ -75,6 +76,7 @@ class Ended(NamedTuple):
     late: bool = False
     words: str = ""
     seen: Seen | None = None
+    crashed: bool = False
 
 
 class Ask(NamedTuple):

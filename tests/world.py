@@ -65,6 +65,11 @@ FLAWS = {
     "": ("", ""),
     "cannot be imported": ("raise ImportError('no such marvel')", ""),
     "exits at import": ("sys.exit('I will not serve')", ""),
+    "crashes at import": (
+        "import resource, signal; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); "
+        "os.write(2, b'a library of C\\n'); os.kill(os.getpid(), signal.SIGSEGV)",
+        "",
+    ),
     "dies at import": ("os.write(2, b'gone without a word\\n'); os._exit(3)", ""),
     "hangs at import": ("print('I sit and wait', file=sys.stderr, flush=True); time.sleep(99)", ""),
     "fails at start": (

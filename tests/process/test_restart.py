@@ -11,6 +11,7 @@ BROKEN = {
     "cannot be imported": "no such marvel",
     "exits at import": "I will not serve",
     "dies at import": "gone without a word",
+    "crashes at import": "a library of C",
     "fails at start": "no such table",
     "hangs at import": "not up within",
     "never ready": "not up within",

@@ -353,6 +353,12 @@ def test_a_child_that_was_killed_by_somebody_did_not_fail():
     assert system.spawned == ["2", "2"]
 
 
+def test_a_child_that_crashed_failed():
+    crashed = Ended(-11, crashed=True)
+    _, system, _ = ensured(probe=[DARK_PORT], record=[record("2", "1")], watch=[crashed])
+    assert ("reject", build("2"), "crashed by signal 11", False) in system.calls
+
+
 def test_up_outranks_everything_that_happened_since():
     ended = Ended(1, up=True)
     _, system, _ = ensured(probe=[DARK_PORT], record=[record("2", "1")], watch=[ended])
