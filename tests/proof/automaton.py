@@ -224,7 +224,7 @@ class Automata:
 def _made(program: tuple[Any, ...]) -> Any:
     verbs = Verbs()
     if program[0] == "worker":
-        return Tenure(verbs, program[1], program[2])  # type: ignore[arg-type] - both protocols
+        return Tenure(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
     if program[0] == "stop":
         return Stopper(verbs)  # type: ignore[arg-type] - both protocols
     return Spawner(verbs, program[0] == "restart")  # type: ignore[arg-type] - both protocols

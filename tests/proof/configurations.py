@@ -58,6 +58,7 @@ def _both() -> list[Configuration]:
         _at_1("installs of 2 versions", E1, E2, E2, outcomes=WELL, recycles=1, liveness=True),
         _at_1("installs of 3 versions", E2, E3, workers=4, outcomes=WELL, recycles=2),
         _at_1("a pinned version", E2, R2, pinned="1", outcomes=WELL, recycles=0, liveness=True),
+        _at_1("a worker under a manager", E2, R2, managed=True, kills=1, liveness=True),
         _at_1("2 ensures, SIGTERM", E2, E2, signals=1),
         _at_1("ensure and restart, 1 lost answer", E2, R2, losses=1),
         _at_1("ensure and stop, a foreign server", E2, STOP, foreigners=1, kills=1),

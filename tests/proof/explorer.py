@@ -65,6 +65,7 @@ class Explorer:
         self.configuration = configuration
         self.world = world(configuration)
         self.report = Report(configuration)
+        self._limit = configuration.limit
         self._index: dict[int, int] = {}
         self._parents = array("q")
         self._edges_from = array("q")
@@ -76,10 +77,11 @@ class Explorer:
     def run(self, limit: int | None = None) -> Report:
         """Explore, then look for lost liveness if the configuration asks for it."""
         began = time.perf_counter()
+        self._limit = limit or self.configuration.limit
         resume = gc.isenabled()
         gc.disable()
         try:
-            self._explore([self.world.initial()], limit or self.configuration.limit)
+            self._explore([self.world.initial()], self._limit)
             if self.report.found is None and self.configuration.liveness and self.report.exhausted:
                 Liveness(self).check()
         finally:
@@ -173,7 +175,7 @@ class Explorer:
         """Explore what one more event makes of many ends; each has to end well."""
         inner = Explorer(calm, type(self.world))
         inner.world = self.world.calmed(calm)
-        inner._explore(roots, calm.limit)
+        inner._explore(roots, self._limit)
         self.report.healed += inner.report.states
         found = inner.report.found
         judge = Liveness(inner)

@@ -27,6 +27,7 @@ PAGE = REPOSITORY / "docs" / "kill-table.md"
 AT_ONCE = 2
 EXPLORER_S = 240.0
 TEST_S = 180.0
+HOME = "home-of-the-copy"  # no test has a folder of this name
 PACKAGES = ("lifecycle", "server", "cli")
 UNMUTATED = "none (the code as it is)"
 
@@ -64,7 +65,7 @@ def lay_out(root: Path) -> None:
             shutil.copytree(place, root / name)
         else:
             shutil.copy(place, root / name)
-    (root / "home").mkdir()
+    (root / HOME).mkdir()
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -74,8 +75,8 @@ def environment(root: Path) -> dict[str, str]:
         "PYTHONPATH": str(root),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": str(root / "home"),
-        "INCUMBENT_DATA_DIR": str(root / "home" / "data"),
+        "HOME": str(root / HOME),
+        "INCUMBENT_DATA_DIR": str(root / HOME / "data"),
         "INCUMBENT_PORT": "26999",
     }
 

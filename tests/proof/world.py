@@ -84,6 +84,7 @@ class Configuration(NamedTuple):
     launchers: tuple[tuple[str, str], ...]  # (ensure, restart or stop; its own version)
     workers: int  # how many worker processes may ever be
     seamless: bool = True
+    managed: bool = False  # whether a service manager started the one that serves
     serving: str = ""  # the version that serves at the beginning; "" for a dark port
     recorded: str = ""
     good: str = ""
@@ -184,7 +185,7 @@ class World:
         return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0)
 
     def _put_in_office(self, state: list[Any], version: str) -> None:
-        lid = self.automata.begin(("worker", False, version))
+        lid = self.automata.begin(("worker", False, version, self.configuration.managed))
         answers = {
             "listen": ("step", "listen_ok"),
             "load": ("step", "imported"),
@@ -762,14 +763,19 @@ class World:
                 self.bad("V2", "the lock was released while the child was not settled")
         if self.holds(s, me):
             self.at_stake.add("V1")
-            if not self.is_worker(actor) and self.machine(actor) == "stop" and not s[HOLDERS]:
-                self.bury_the_unborn(s)
+            if entry[LAST] == WAS_UP:
+                self.bad("V4", "the lock was released over a build that was up, not called good")
             s[LOCK] = ()
+        robbed = entry[CLAIM] and not self.holds(state, entry)
+        if not self.is_worker(actor) and self.machine(actor) == "stop" and not robbed:
+            self.bury_the_unborn(s)
         me[CLAIM] = me[OVERRUN] = me[LAST] = 0
         yield from self.went_on(s, actor, me, "releases the lock", None)
 
     def bury_the_unborn(self, s: list[Any]) -> None:
-        """V9: what was spawned before a stop proved the port dark under the lock stays away."""
+        """V9: what was spawned before a stop was verified stays away."""
+        if s[HOLDERS]:
+            return
         for actor in range(self.first_worker, len(s)):
             if self.alive(s, actor) and s[actor][LEASE]:
                 self.at_stake.add("V9")

@@ -159,8 +159,8 @@ HANDOVER = (
                 '        return "lock_acquired"\n        claim = await self._system.acquire()\n',
             ),
         ),
-        ("V3", "V5"),
-        (),
+        ("V9",),
+        ("cold: ensure and stop, 1 kill, 1 overrun",),
         f"{TESTS}::test_a_stop_proves_the_port_dark_under_the_lock",
     ),
     Fault(

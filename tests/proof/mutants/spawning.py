@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .fault import Edit, Fault
-from .worlds import COLD, cold, seamless
+from .worlds import COLD, GOOD_IS_LATE, NEWER_RESTART, TWO_FAIL, cold, seamless
 
 SPAWNER = "lifecycle/spawner.py"
 RECORD = "lifecycle/record.py"
@@ -177,8 +177,8 @@ SPAWNING = (
                 "            if word == settling.FAILED:\n                self._good_next = False",
             ),
         ),
-        (),
-        COLD,
+        ("V5",),
+        (TWO_FAIL,),
         f"{TESTS}::test_the_second_attempt_of_a_launcher_spawns_the_good_build",
     ),
     Fault(
@@ -187,7 +187,7 @@ SPAWNING = (
         "rule 9",
         (Edit(RECORD, "    if build.same_as(record.good):\n        return record\n", ""),),
         ("V4",),
-        seamless("a build and its predecessor's app fail", "2 ensures, no fault"),
+        (GOOD_IS_LATE,),
         "tests/quick/test_record.py",
     ),
     Fault(
@@ -203,7 +203,7 @@ SPAWNING = (
             ),
         ),
         ("L2",),
-        (),
+        seamless("a build that app fails"),
         "tests/quick/test_record.py",
     ),
     Fault(
@@ -233,8 +233,8 @@ SPAWNING = (
                 '            return "ask_missed"',
             ),
         ),
-        ("V5", "L2"),
-        (),
+        ("V5",),
+        (NEWER_RESTART,),
         f"{TESTS}::test_an_ask_that_missed_is_not_spent",
     ),
     Fault(
@@ -264,7 +264,7 @@ SPAWNING = (
             ),
         ),
         ("V5",),
-        (),
+        (TWO_FAIL,),
         f"{TESTS}::test_an_ensure_is_content_with_what_is_recorded_by_now",
     ),
     Fault(
@@ -275,11 +275,11 @@ SPAWNING = (
             Edit(
                 SPAWNER,
                 '        return "called_off"',
-                '        return await self._wait("worker_leaving")',
+                '        return "worker_leaving"',
             ),
         ),
-        ("V5", "L1", "L2"),
-        (),
+        ("L2",),
+        seamless("2 ensures, 1 kill, 1 overrun"),
         f"{TESTS}::test_who_joined_a_handover_that_was_called_off_looks_again",
     ),
     Fault(

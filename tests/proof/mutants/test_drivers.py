@@ -282,9 +282,10 @@ def test_restarts_that_meet_are_verified_by_one_worker():
 
 
 def test_an_ensure_is_content_with_what_is_recorded_by_now():
-    event, system, _ = ensured(probe=[worker("1")], record=[record("1", "1", rejected="2")])
-    assert event == "worker_fits"
-    assert "ask" not in system.verbs
+    for rejected in ("2", ""):
+        event, system, _ = ensured(probe=[worker("1")], record=[record("1", "1", rejected)])
+        assert event == "worker_fits"
+        assert "ask" not in system.verbs
 
 
 def test_who_joined_a_handover_that_was_called_off_looks_again():

@@ -62,8 +62,8 @@ VERDICTS = (
                 "        return True\n",
             ),
         ),
-        ("V5", "L2"),
-        (),
+        ("V4",),
+        ("cold: 1 ensure",),
         f"{TESTS}::test_only_a_build_that_was_up_is_good",
     ),
     Fault(
@@ -78,7 +78,7 @@ VERDICTS = (
             ),
         ),
         ("L2", "V5"),
-        (),
+        seamless("a build that app fails"),
         f"{TESTS}::test_a_build_that_failed_is_rejected",
     ),
 )

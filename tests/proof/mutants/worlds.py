@@ -23,6 +23,10 @@ def rebind(*names: str) -> tuple[str, ...]:
     return tuple(f"rebind: {name}" for name in names)
 
 
+TWO_FAIL = "kill: two builds fail, one after the other"
+NEWER_RESTART = "kill: a recycle, then a restart to a newer version"
+GOOD_IS_LATE = "kill: the good build is late"
+
 COLD = cold(
     "3 ensures, 1 kill, 1 overrun",
     "ensure and stop, 1 kill, 1 overrun",
@@ -33,20 +37,20 @@ COLD = cold(
 
 def extra() -> tuple[Configuration, ...]:
     """Give worlds that the explorer's own run does not need, each made for one fault."""
-    from ..configurations import E2, E3
+    from ..configurations import E1, E2, E3, R3, WELL
     from ..world import NO_START, Configuration
 
     broken = (("2", NO_START), ("3", NO_START))
+    made = Configuration("", (), workers=4, recorded="1", good="1", outcomes=WELL)
     return (
-        Configuration(
-            "kill: two builds fail, one after the other",
-            (E2, E3),
-            workers=5,
-            recorded="1",
-            good="1",
-            broken=broken,
-            liveness=True,
-            outcomes=("worker_fits", "child_ready"),
+        made._replace(name=TWO_FAIL, launchers=(E2, E3), workers=5, broken=broken, liveness=True),
+        made._replace(name=GOOD_IS_LATE, launchers=(E1,), deadlines=1),
+        # A restart may spend its ask on a worker whose older successor is chosen already.
+        made._replace(
+            name=NEWER_RESTART,
+            launchers=(E2, R3),
+            serving="1",
+            outcomes=(*WELL, "older_worker_again"),
         ),
     )
 
