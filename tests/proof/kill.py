@@ -154,12 +154,15 @@ def judged(fault: Fault, every: bool) -> Outcome:
         return Outcome(fault, explorer, tested(root, fault.test), killers)
 
 
-def unmutated(faults: Iterable[Fault]) -> Outcome:
-    """Let both levels look at the code as it is: neither may see anything."""
-    chosen = list(faults)
-    configurations = tuple(dict.fromkeys(name for f in chosen for name in f.configurations))
-    tests = " ".join(dict.fromkeys(f.test.partition("::")[0] for f in chosen if f.test))
-    return judged(Fault(UNMUTATED, "nothing", "", (), (), configurations, tests), False)
+def unmutated(faults: Iterable[Fault], but: Iterable[str] = ()) -> Outcome:
+    """Let both levels look at the code as it is: neither may see anything.
+
+    `but` names the worlds that were searched already.
+    """
+    chosen, known = list(faults), set(but)
+    names = dict.fromkeys(name for f in chosen for name in f.configurations if name not in known)
+    tests = " ".join(dict.fromkeys(s.partition("::")[0] for f in chosen for s in f.test.split()))
+    return judged(Fault(UNMUTATED, "nothing", "", (), (), tuple(names), tests), False)
 
 
 # The table.

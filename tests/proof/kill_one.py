@@ -20,7 +20,9 @@ def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str
 
     for bounds in lock_world.CONFIGURATIONS:
         if bounds.name == name:
-            told = lock_world.explore(bounds, ignored)._asdict()
+            told = lock_world.explore(
+                bounds._replace(limit=limit or bounds.limit), ignored
+            )._asdict()
             return told | {"story": list(told["story"])}
     from .configurations import CONFIGURATIONS
     from .mutants.worlds import extra
@@ -53,10 +55,10 @@ def look(name: str, ignored: frozenset[str], limit: int | None) -> dict[str, Any
 
 
 def main(arguments: list[str]) -> int:
-    """Explore the named configurations in turn, each until nothing new is found.
+    """Explore the named configurations in turn until something is found.
 
-    `{"configurations": […], "every": whether to go on after the first finding}`; a look for more
-    than what was found already gives up after so many states: a fault may have no end.
+    `{"configurations": […], "every": whether to look, where something was found, for who else
+    sees it}`; such a look gives up after so many states: a fault may have no end.
     """
     wanted = json.loads(arguments[0])
     gc.disable()
@@ -68,7 +70,7 @@ def main(arguments: list[str]) -> int:
             if not told["invariant"] or not wanted["every"] or told["invariant"] == "refused":
                 break
             ignored |= {told["invariant"]}
-        if told["invariant"] and not wanted["every"]:
+        if told["invariant"] or ignored:
             break
     return 0
 

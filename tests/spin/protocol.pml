@@ -107,8 +107,12 @@ hidden byte saw, i, slot, pick, judged, ours, victim, child;
 #endif
 
 #define LOWER(l) (recorded && recorded < wanted[l] -> recorded : wanted[l])
+#ifdef FAULT_LOWERED
+#define NEED(l) (KIND(l) == RESTART -> recorded : LOWER(l))
+#else
 #define NEED(l) (KIND(l) == RESTART || wanted[l] == 0 -> wanted[l] : \
     (good && HAS(rejected, wanted[l]) && good < LOWER(l) -> good : LOWER(l)))
+#endif
 #define NEW_ENOUGH(l) (says[FRONT] >= NEED(l))
 #ifdef FAULT_SAME_PID
 #define IN_OFFICE_SINCE(l) 1
@@ -304,7 +308,7 @@ inline finish(l) {
 inline won(l, w) {
     must(HAS(accepts, w), "promise 2: verified by a worker that serves");
     must(KIND(l) != RESTART || HAS(tookoffice[l], w), "rule 12: a restart is verified by who took office since");
-    must(says[w] >= NEED(l) || (KIND(l) == ENSURE && tried[l] == says[w]), "promise 2: verified by the expected version");
+    must((KIND(l) == RESTART -> says[w] >= wanted[l] : says[w] >= NEED(l) || tried[l] == says[w]), "promise 2: verified by the expected version");
     tried[l] = 0;
     finish(l)
 }
@@ -319,11 +323,7 @@ inline look(l) {
             if
             :: wstate[FRONT] != st_verified -> saw = LEAVING
             :: else ->
-#ifdef FAULT_LOWERED
-                saw = STALE
-#else
                 saw = (KIND(l) == RESTART && wanted[l] && (recorded == 0 || wanted[l] > recorded) -> REJECTED : STALE)
-#endif
             fi
         fi
     fi

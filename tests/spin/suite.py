@@ -99,3 +99,70 @@ def _configurations(seamless: bool) -> list[Configuration]:
 
 
 CONFIGURATIONS = [*_configurations(True), *_configurations(False)]
+
+
+def lock(words: str, actors: int, kills: int, ageings: int, short: bool = False) -> Configuration:
+    """Give a world of contenders for the lock, at system-call granularity."""
+    defines = {"ACTORS": actors, "KILLS": kills, "AGEINGS": ageings}
+    return Configuration(f"lock: {words}", LOCK, defines, short)
+
+
+CONFIGURATIONS += [
+    lock("2 contenders, 2 kills, 2 leases", 2, 2, 2),
+    lock("3 contenders, 1 kill, 1 lease", 3, 1, 1, short=True),
+    lock("3 contenders, 2 leases", 3, 0, 2),
+]
+
+CALM = world("2 ensures, no fault", E2, E2)
+ONE_EACH = world("2 ensures, 1 kill, 1 overrun", E2, E2, faults=(1, 1, 0))
+MIXED = world("ensure, restart, 1/1/1", E2, R2, faults=(1, 1, 1))
+STOPPED = world("restart, stop, 1/1/1", R2, S, faults=(1, 1, 1))
+NO_IMPORT = world(
+    "version 2 fails to import", E2, R2, faults=(1, 1, 0), bad=(2, IMPORT_FAILS), healer=True
+)
+HANGING = world("version 2 hangs", E2, R2, faults=(1, 1, 0), bad=(2, HANGS), healer=True)
+MISNAMED = world(
+    "version 2 is mislabelled", E2, R2, faults=(1, 1, 0), bad=(2, MISLABELLED), healer=True
+)
+BROKEN = world("version 2 fails to import", E2, R2, bad=(2, IMPORT_FAILS), seamless=False)
+THIEVES = lock("2 contenders, 1 lease", 2, 0, 1)
+
+# `bind taken as proof` is none of them: the fence ends every child that could meet a held port.
+FAULTS = (
+    Fault("APP_STAYS_UP", "the app outlives the port", CALM, short=True),
+    Fault("BLAME_LOST", "exit 75 is a failure", ONE_EACH),
+    Fault("BLAME_SIGNAL", "a signal is a failure", ONE_EACH),
+    Fault("EXPECTED_VERSION", "mislabelled is well", MISNAMED),
+    Fault("GOOD_REJECTED", "the good build is rejected", MIXED),
+    Fault("INSTALL_VERSION", "the successor is the dying install's version", CALM),
+    Fault("KEEP_ACCEPTING", "no drain", CALM),
+    Fault("LOSER_SPAWNS", "the lock's loser spawns", ONE_EACH, short=True),
+    Fault("LOWERED", "what a restart expects is lowered", BROKEN),
+    Fault("NOT_DECLINED", "a current worker recycles itself", MIXED),
+    Fault("NOT_REAPED", "a late child is not reaped", MIXED),
+    Fault("NO_FENCE", "no fence", ONE_EACH, short=True),
+    Fault("NO_OWN_DEADLINE", "a worker has no deadline of its own", HANGING),
+    Fault("NO_SECOND_PROBE", "no second probe under the lock", ONE_EACH, short=True),
+    Fault("ORPHAN", "an orphan waits on", ONE_EACH),
+    Fault("OTHER_VERSION", "a restart is satisfied by another version", CALM),
+    Fault("PID_AFTER_CLOSE", "the PID file is removed after the close", STOPPED),
+    Fault("REJECT_UNOWNED", "anyone changes the record", MIXED),
+    Fault("RELEASE_ALIVE", "the lock is released with the child alive", MIXED),
+    Fault("RELEASE_ANY", "a release without a look at the owner", ONE_EACH),
+    Fault("RELEASE_HEALTHY", "the lock is released for any healthy worker", MIXED),
+    Fault("RESUME_UP", "a predecessor resumes although its successor was up", CALM),
+    Fault("SAME_PID", "a restart is satisfied by the worker it found", MIXED, short=True),
+    Fault("SECOND_RECYCLE", "a run recycles twice", ONE_EACH),
+    Fault("STATE_BEFORE_LISTEN", "state is touched before the listen", CALM),
+    Fault("STEAL_FRESH", "a fresh lock is stolen", ONE_EACH),
+    Fault("STOP_UNLOCKED", "a stop believes a dark port", STOPPED),
+    Fault("UNLOCKED_HANDOVER", "a handover without the lock", NO_IMPORT),
+    Fault("UP_LATE", "healthy before `up` is written", MIXED),
+    Fault("CHECK_THEN_UNLINK", "check-then-unlink release", THIEVES),
+    Fault("NO_CONFIRM", "a creator does not look again", THIEVES),
+    Fault("RELEASE_ANY", "a release unlinks whatever lock stands there", THIEVES),
+    Fault("RENAME_VERIFY", "rename-verify-restore steal", THIEVES),
+    Fault("STAT_AGAIN", "stat-again steal", THIEVES),
+    Fault("STEAL_FRESH", "a fresh lock is stolen", THIEVES, short=True),
+    Fault("UNLINK_RACE", "unlink-race steal", THIEVES, short=True),
+)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from .fault import Edit, Fault
 
 LOCK = "lifecycle/lock.py"
-ALL = ("lock-2", "lock-2-slow", "lock-3", "lock-3-left", "lock-3-crash", "lock-2-half")
+ALL = ("lock-2-half", "lock-3-crash", "lock-2", "lock-2-slow", "lock-3-left", "lock-3")
 MACHINE = "tests/quick/test_lock_machine.py"
+STORIES = " ".join(
+    f"{MACHINE}::{name}"
+    for name in (
+        "test_a_thief_that_stalled_before_its_last_step_spares_the_lock_made_meanwhile",
+        "test_a_holder_that_stalled_before_it_unlinked_spares_the_lock_of_its_thief",
+        "test_a_creator_that_stalled_before_it_wrote_holds_nothing_once_it_was_robbed",
+        "test_two_thieves_in_step_leave_one_holder",
+    )
+)
 FILES = "tests/quick/test_lock.py"
 
 STEAL = """        if not await self._files.guard(wait=False):
@@ -47,7 +56,7 @@ LOCKING = (
         (Edit(LOCK, STEAL, "        await self._files.unlink()\n" + CREATE_AFTER),),
         ("I4", "I4r"),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "stat-again steal",
@@ -65,7 +74,7 @@ LOCKING = (
         ),
         ("I4", "I4r"),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "rename-verify-restore steal",
@@ -86,7 +95,7 @@ LOCKING = (
         ),
         ("I4", "I4r"),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "release without owner check",
@@ -116,7 +125,7 @@ LOCKING = (
         ),
         ("I4", "I4r"),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "stealing a fresh lock",
@@ -181,7 +190,7 @@ LOCKING = (
         ),
         ("I4",),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "torn is stale at once",
