@@ -1,13 +1,14 @@
 # Two commands do all the set-up on a fresh machine (Python 3.11+, make):
 #   make demo    the main job: a worker under load, restarted three times, with its proof
 #   make test    the gate: format, lint, types, floors, diagrams, every test
+#   make prove   every interleaving within bounds, the kill table, the replays: under ten minutes
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check quick drill-crossfire bench diagrams clean
+.PHONY: demo test check quick prove prove-short drill-crossfire bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -17,6 +18,12 @@ test: check
 
 quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m "not process"
+
+prove: $(STAMP)
+	@$(BIN)/python -m tests.proof.prove --write
+
+prove-short: $(STAMP)
+	@$(BIN)/python -m tests.proof.prove --short
 
 drill-crossfire: $(STAMP)
 	@$(BIN)/python -m tests.crossfire

@@ -76,6 +76,12 @@ FLAWS = {
         "",
         "await send({'type': 'lifespan.startup.failed', 'message': 'no such table'}); return",
     ),
+    "starts only once": (
+        "",
+        "if os.environ.get('STARTED'):\n"
+        "    await send({'type': 'lifespan.startup.failed', 'message': 'not again'}); return\n"
+        "os.environ['STARTED'] = 'yes'",
+    ),
     "never ready": ("", "print('waiting for Godot', flush=True); await asyncio.sleep(99)"),
     "slow to start": ("", "await asyncio.sleep(0.7)"),
     "slow to import": ("time.sleep(0.7)", ""),

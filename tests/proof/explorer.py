@@ -168,6 +168,8 @@ class Explorer:
 
     def accuse(self, number: int, invariant: str, what: str) -> None:
         """Take down what the graph as a whole tells against the way to one state."""
+        if invariant in self.world.ignored:
+            return
         path = self.path(number)
         self.report.found = Found(invariant, what, path, self.world, len(path), number)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..isolation import REPOSITORY
-from ..proof import kill
+from ..proof import kill, page
 from ..proof.lock_world import CONFIGURATIONS
 from ..proof.mutants import FAULTS, Edit, Fault
 from ..proof.mutants.fault import MisfitError, edited, seed
@@ -87,6 +87,17 @@ def test_the_parts_of_the_short_run_are_all_of_it():
 
 def test_the_page_lists_the_faults_of_the_code():
     assert kill.stale(kill.PAGE.read_text()) == []
+
+
+def test_the_page_on_the_proof_is_of_this_code():
+    assert page.stale(page.PAGE.read_text()) == []
+
+
+def test_a_page_on_the_proof_that_lacks_a_world_an_invariant_or_a_word_is_stale():
+    text = page.PAGE.read_text()
+    for there in ("| cold: 1 ensure |", "**I4** one holder", "never a pass"):
+        assert there in text
+        assert page.stale(text.replace(there, "")) != []
 
 
 def test_a_page_that_lacks_a_fault_is_stale():

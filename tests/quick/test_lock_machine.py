@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -188,7 +189,8 @@ def test_two_thieves_in_step_leave_one_holder():
     schedule.close()
 
 
-def test_a_thief_that_stalled_before_its_last_step_spares_the_lock_made_meanwhile():
+@pytest.mark.parametrize("until", ["changes", "lets_go"])  # inside the guard, after it
+def test_a_thief_that_stalled_before_its_last_step_spares_the_lock_made_meanwhile(until):
     for call in ("flock", "open_temp", "open", "read", "is_dead", "unlink", "rename_away"):
         schedule = Schedule(0)
         owner = schedule.join()
@@ -196,7 +198,7 @@ def test_a_thief_that_stalled_before_its_last_step_spares_the_lock_made_meanwhil
         schedule.crash(owner)
         late, quick = schedule.join(), schedule.join()
         schedule.go(late, call)
-        schedule.go(quick, "changes")
+        schedule.go(quick, until)
         schedule.go(late, "changes")
         schedule.sound()
         schedule.settle()

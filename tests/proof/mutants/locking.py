@@ -175,7 +175,7 @@ LOCKING = (
         ),
         ("I4", "I4r"),
         ALL,
-        MACHINE,
+        STORIES,
     ),
     Fault(
         "a creator does not look again",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .fault import Edit, Fault
-from .worlds import cold, rebind, seamless
+from .worlds import ORPHAN_HANGS, cold, rebind, seamless
 
 OFFICE = "server/office.py"
 WORLD = "tests/proof/world.py"
@@ -15,8 +15,8 @@ OFFICE_FAULTS = (
         "a worker believes that it holds the port once it has bound it",
         "design",
         (Edit(OFFICE, "            listener.listen(BACKLOG)\n", ""),),
-        ("I1", "I2"),
-        cold("3 ensures, 1 kill, 1 overrun"),
+        ("I2",),
+        seamless("ensure and stop, a foreign server"),
         f"{TESTS}::test_only_one_of_two_that_bound_the_port_has_it",
         twin=(
             Edit(
@@ -60,7 +60,7 @@ OFFICE_FAULTS = (
             ),
         ),
         ("L2",),
-        (*cold("a build that hangs"), *seamless("1 ensure, 1 kill, 1 overrun")),
+        (ORPHAN_HANGS,),
         f"{TESTS}::test_a_worker_that_is_not_up_in_time_ends_itself",
         twin=(
             Edit(

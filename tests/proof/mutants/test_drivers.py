@@ -459,6 +459,7 @@ def test_a_late_understudy_is_killed_before_the_lock_is_released():
     assert event == "…"
     assert driver.state == states.VERIFIED
     assert system.comes("kill", "release")
+    assert "release" in system.verbs
 
 
 def test_a_current_worker_declines_to_be_recycled():

@@ -25,6 +25,9 @@ def rebind(*names: str) -> tuple[str, ...]:
 
 TWO_FAIL = "kill: two builds fail, one after the other"
 NEWER_RESTART = "kill: a recycle, then a restart to a newer version"
+BROKEN_TWICE = "kill: a build that fails is asked for twice"
+ORPHAN_HANGS = "kill: who spawned a build that hangs is killed"
+STOPPED_ONCE = "kill: a stop right behind a launch"
 GOOD_IS_LATE = "kill: the good build is late"
 
 COLD = cold(
@@ -37,14 +40,25 @@ COLD = cold(
 
 def extra() -> tuple[Configuration, ...]:
     """Give worlds that the explorer's own run does not need, each made for one fault."""
-    from ..configurations import E1, E2, E3, R3, WELL
-    from ..world import NO_START, Configuration
+    from ..configurations import E1, E2, E3, R3, STOP, WELL
+    from ..world import HANGS, NO_IMPORT, NO_START, Configuration
 
     broken = (("2", NO_START), ("3", NO_START))
     made = Configuration("", (), workers=4, recorded="1", good="1", outcomes=WELL)
     return (
         made._replace(name=TWO_FAIL, launchers=(E2, E3), workers=5, broken=broken, liveness=True),
         made._replace(name=GOOD_IS_LATE, launchers=(E1,), deadlines=1),
+        made._replace(
+            name=BROKEN_TWICE,
+            launchers=(E2, E2),
+            serving="1",
+            broken=(("2", NO_IMPORT),),
+            recycles=0,
+        ),
+        made._replace(
+            name=ORPHAN_HANGS, launchers=(E2,), broken=(("2", HANGS),), kills=1, liveness=True
+        ),
+        made._replace(name=STOPPED_ONCE, launchers=(E1, STOP), generations=1, outcomes=()),
         # A restart may spend its ask on a worker whose older successor is chosen already.
         made._replace(
             name=NEWER_RESTART,
