@@ -58,6 +58,10 @@ def page(
         f"- `{machine}: {event}: {source} -> {dest}`: {why}."
         for (machine, event, source, dest), why in EXCEPTIONS.items()
     ]
+    from .replaying.covering import UNTAKEN, saved
+
+    unled = [f"- `{machine}: {row[0]}: {row[1]} -> {row[2]}`: {why}."
+             for (machine, row), why in UNTAKEN.items()]  # fmt: skip
     text = TEXT.read_text()
     for name, lines in {
         "invariants": invariants,
@@ -66,6 +70,8 @@ def page(
         "kills": [kills],
         "opinion": opinion if seeded else ["SPIN was not there in this run."],
         "levels": said,
+        "scripts": [f"{len(saved())} scripts of {sum(len(s.choices) for s in saved())} steps."],
+        "unled": unled,
     }.items():
         text = text.replace(f"<!-- {name} -->", "\n".join(lines))
     return text

@@ -31,16 +31,21 @@ Out = TypeVar("Out")
 
 PARTS = 3
 DRIVERS, LOCK, SPIN = "drivers", "lock", "SPIN"
-# What Hypothesis drives, then what is replayed with real processes.
-SCHEDULES = (
-    "tests/quick/test_schedules.py",
-    "tests/quick/test_lock_machine.py",
-    "tests/quick/test_proof_port.py",
-    "tests/quick/test_proof_disk.py",
-    "tests/quick/test_conformance.py",
-    "tests/quick/test_conformance_of_schedules.py",
+LEVELS = (
+    (
+        "schedules by chance, the simulator against the kernel, conformance",
+        (
+            "tests/quick/test_schedules.py",
+            "tests/quick/test_lock_machine.py",
+            "tests/quick/test_proof_port.py",
+            "tests/quick/test_proof_disk.py",
+            "tests/quick/test_conformance.py",
+            "tests/quick/test_conformance_of_schedules.py",
+            "tests/quick/test_replay_scripts.py",
+        ),
+    ),
+    ("replays on real processes", ("tests/process/test_replay.py",)),
 )
-REPLAYS = ("tests/process/test_replay.py",)
 
 
 class Row(NamedTuple):
@@ -89,14 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     troubles += trouble
     outcomes, clean, trouble = _killed(given.short, given.part, given.write, rows)
     troubles += trouble
-    levels = []
-    for words, files in (
-        ("schedules, parsers, conformance", SCHEDULES),
-        ("real processes", REPLAYS),
-    ):
-        level = _tested(words, files)
-        levels.append(level)
-        troubles += [] if level.ok else [f"{words}: {level.said}"]
+    levels = [] if given.short else [_tested(*level) for level in LEVELS]  # CI runs them before
+    troubles += [f"{level.words}: {level.said}" for level in levels if not level.ok]
     seconds = time.perf_counter() - began
     states = sum(row.states for row in rows)
     print(f"\n{len(rows)} worlds, {states:,} states, {seconds:.0f} s, {len(troubles)} troubles")
@@ -119,12 +118,14 @@ class Tested(NamedTuple):
 
 def _tested(words: str, files: Sequence[str]) -> Tested:
     began = time.perf_counter()
+    seed = int.from_bytes(os.urandom(4), "big")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    command += ["-p", "no:randomly", f"--hypothesis-seed={seed}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=kill.REPOSITORY)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     said = lines[-1] if lines else done.stderr[-300:]
     ok = done.returncode == 0
-    print(f"\n{words}: {said}", flush=True)
+    print(f"\n{words}: {said}; the same again: --hypothesis-seed={seed}", flush=True)
     if not ok:
         print("\n".join(lines[-60:]))
     return Tested(words, ok, said, time.perf_counter() - began)

@@ -146,12 +146,13 @@ class Simulation:
         self.settle()
 
     def settle(self) -> None:
-        """Let everybody go on in turn until nobody can, or something is broken."""
+        """Let everybody go on until nobody can, or something is broken; who waits comes last."""
         for number in range(SETTLING_STEPS):
             calm = self._first_of_each([o for o in self.options() if not o[0].fault])
             if not calm or self.broken or self.is_over:
                 return
-            self.take(calm[number % len(calm)])
+            busy = [option for option in calm if not option[0].waits]
+            self.take(busy[-1] if busy else calm[number % len(calm)])
 
     @staticmethod
     def _first_of_each(

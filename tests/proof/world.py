@@ -327,6 +327,8 @@ class World:
             elif verb == "load" and self._states[lid] == states.STARTING:
                 if (event := self.loading(me)) is None:
                     break
+                if event != "imported":  # nobody is left to answer health
+                    s[ACCEPTS] &= ~self.bit(actor)
                 result = ("step", event)
             elif verb == "can_pass_socket":
                 result = self.configuration.seamless and "seamless" in call[1].strategies

@@ -257,8 +257,8 @@ SPAWNING = (
         (),
         (*seamless("2 restarts, 1 kill"), *cold("a build that app fails")),
         f"{TESTS}::test_restarts_that_meet_are_verified_by_one_worker",
-        why_alive="equivalent for safety: it costs a generation more, and restarts that do not meet "
-        "may cost as many",
+        why_alive="equivalent for safety: it costs a generation more, and restarts that do not "
+        "meet may cost as many",
     ),
     Fault(
         "rule 13: an ensure is never content with less",

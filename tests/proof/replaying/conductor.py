@@ -52,6 +52,8 @@ TOGETHER = frozenset(
         "load",
     ]
 )
+# What a process does after its driver's end: lets go, looks for the words of an error.
+LAST_ACTS = frozenset(["release", "close", "record"])
 FLAWS = {
     NO_IMPORT: "cannot be imported",
     NO_START: "fails at start",
@@ -242,9 +244,8 @@ class Replay(Simulation):
             os.kill(actor.pid, signal.SIGTERM)
             self.conductor.until(lambda: actor.asked > asked, "the signal is heard")
             return None
-        if move.what == "begins":
+        if actor is None:
             actor = self._begin(number)
-        assert actor is not None
         verb = self.world._calls[before[LID]][0]
         self._let_go(actor, verb, move)
         return self._arrive(number, actor, move, before, after)
@@ -260,10 +261,8 @@ class Replay(Simulation):
         return actor
 
     def _let_go(self, actor: Actor, verb: str, move: Move) -> None:
-        if move.what in ("hears", "is cut off"):
+        if verb == "ask" and move.what.partition(",")[0] in ("hears", "is cut off"):
             return  # the answer comes to who asked before
-        if verb == "begin" and self.world.machine(move.actor) == "stop":
-            verb = "probe"
         self.conductor.until(lambda: actor.at or actor.gone, f"it comes to {verb}")
         if actor.at != verb:
             raise DivergedError(f"it stands before {actor.at or 'nothing'}, predicted: {verb}")
@@ -281,15 +280,13 @@ class Replay(Simulation):
     def _arrive(self, number: int, actor: Actor, move: Move, before: Any, after: Any) -> None:
         assert move.state is not None
         if move.what.startswith("asks ") and after[LID] == before[LID]:
-            target = next(
-                n
-                for n in range(self.world.first_worker, len(move.state))
-                if move.state[n][INBOX:] != self.state[n][INBOX:]
-            )
-            its = self._actors[target]
-            known = its.asked
-            self.conductor.until(lambda: its.asked > known or its.gone, "the ask is heard")
-            return
+            workers = range(self.world.first_worker, len(move.state))
+            asked = [n for n in workers if move.state[n][INBOX:] != self.state[n][INBOX:]]
+            if asked:
+                its = self._actors[asked[0]]
+                known = its.asked
+                self.conductor.until(lambda: its.asked > known or its.gone, "the ask is heard")
+                return
         ended = after[LID] in (DEAD, GONE, OVER)
         verb = "" if ended else self.world._calls[after[LID]][0]
         late = move.what.endswith(", deadline")
@@ -297,7 +294,7 @@ class Replay(Simulation):
             self.conductor.until(lambda: actor.at or actor.gone, f"it comes to {verb or 'its end'}")
             if actor.gone or (verb and actor.at == verb):
                 break
-            if actor.at in TOGETHER or (ended and actor.at in ("release", "close")):
+            if actor.at in TOGETHER or (ended and actor.at in LAST_ACTS):
                 answer = "deadline" if late and actor.at == "pause" else ""
                 late = late and not answer
                 self.conductor.go(actor, answer)

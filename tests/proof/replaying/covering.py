@@ -14,6 +14,7 @@ from ..schedules import Line, Simulation, Told
 from ..world import (
     HANGS,
     HANGS_EARLY,
+    INBOX,
     MISLABELLED,
     NO_IMPORT,
     NO_RESUME,
@@ -27,7 +28,25 @@ Key = tuple[str, tuple[str, str, str]]
 # Steps for which no real process can be held at the right moment, each with its reason.
 UNLED: Final[Mapping[str, str]] = {
     "gives up asking": "the answer is lost within one verb, between two system calls",
+    "a rehearsal that ends beside an ask": "the shipped verb takes the ask first",
     "deadline within a watch": "the launcher's wait for a child that is up is one verb",
+}
+# Rows that no chosen script takes, each with the reason.
+UNTAKEN: Final[Mapping[Key, str]] = {
+    ("spawner", ("launches_spent", "handing-off", "failed")): (
+        "two launches, then a joined handover that is overdue: too deep for the search of scripts"
+    ),
+    ("spawner", ("nothing_recorded", "handing-off", "failed")): (
+        "a replay's first worker is good: the record is emptied only where nothing ever was"
+    ),
+    ("worker", ("no_record", "spawning", "failed")): "as above",
+    ("worker", ("record_unusable", "handing-off", "verified")): "as above",
+    ("worker", ("left_to_manager", "handing-off", "idle/stopping")): (
+        "it takes a service manager: tests/process/test_managers.py"
+    ),
+    ("worker", ("pipe_closed", "idle/understudy", "idle/stopped")): (
+        "an understudy that is importing can't hear its pipe"
+    ),
 }
 STATES = 40_000
 SCRIPTS = Path(__file__).with_name("scripts.json")
@@ -40,8 +59,10 @@ class Script(NamedTuple):
     choices: tuple[int, ...]
 
 
-def can_be_led(move: Move) -> bool:
+def can_be_led(state: Any, move: Move) -> bool:
     """Whether the conductor can lead a real process through this step."""
+    if move.what.startswith("rehearses ") and state[move.actor][INBOX]:
+        return False
     if move.what.startswith("watches ") and move.what.endswith(", deadline"):
         return False
     return move.what != "gives up asking"
@@ -107,7 +128,7 @@ def first_ways(configuration: Configuration, wanted: set[Key]) -> dict[Key, Scri
         for state in frontier:
             options = [o for o in world.options(state) if o[0].state is not None]
             for number, (move, rows) in enumerate(options):
-                if not can_be_led(move):
+                if not can_be_led(state, move):
                     continue
                 for row in rows:
                     key = (machine_of(world, move.actor), tuple(row))
