@@ -329,6 +329,7 @@ class World:
                     break
                 if event != "imported":  # nobody is left to answer health
                     s[ACCEPTS] &= ~self.bit(actor)
+                me[READY] = int(event == "imported")
                 result = ("step", event)
             elif verb == "can_pass_socket":
                 result = self.configuration.seamless and "seamless" in call[1].strategies
@@ -1025,6 +1026,8 @@ class World:
     def do_start_app(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         where = self._states[entry[LID]]
         self.check_writes(state, actor, entry, "starts the app")
+        if where == states.STARTING and not entry[READY]:
+            self.bad("T", "an app is started that was never imported")
         for other in range(self.first_worker, len(state)):
             if other != actor and self.alive(state, other) and state[other][APP]:
                 self.bad("I1", "two processes run the app")

@@ -397,6 +397,18 @@ def test_up_is_written_before_the_first_healthy_answer():
     assert "say_up" in system.verbs
 
 
+def test_a_cold_worker_imports_its_app_once_then_starts_it():
+    _, system, _ = tenured()
+    assert [verb for verb in system.verbs if verb in ("load", "start_app")] == ["load", "start_app"]
+
+
+def test_an_understudy_imports_its_app_once_before_it_is_ready():
+    _, system, _ = tenured(understudy=True, await_baton=[Step("baton")])
+    assert [verb for verb in system.verbs if verb in ("load", "say_ready", "start_app")] == [
+        "load", "say_ready", "start_app",
+    ]  # fmt: skip
+
+
 def test_an_understudy_whose_pipe_closed_is_over():
     event, system, driver = tenured(understudy=True, await_baton=[Step("pipe_closed"), EnoughError])
     assert event == "pipe_closed"
