@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from .explorer import Found
 from .story import story
 from .world import ACTORS, LID, OVER_ENTRY, Configuration, Move, World
 
-SETTLING_STEPS = 3_000  # a run that waits looks at its deadline long before
+SETTLING_STEPS = 3_000
+ROUNDS = 12  # more than there are actors to take a turn each
 
 
 class Schedule(NamedTuple):
@@ -147,7 +149,11 @@ class Simulation:
 
     def settle(self) -> None:
         """Let everybody go on until nobody can, or something is broken; who waits comes last."""
+        met: Counter[tuple[Any, ...]] = Counter()
         for number in range(SETTLING_STEPS):
+            met[self.state] += 1
+            if met[self.state] > ROUNDS:  # whoever is left waits for what the bound does not allow
+                return
             calm = self._first_of_each([o for o in self.options() if not o[0].fault])
             if not calm or self.broken or self.is_over:
                 return

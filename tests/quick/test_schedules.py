@@ -130,6 +130,14 @@ ORPHAN = Configuration(
 )
 
 
+few = st.builds(
+    Schedule,
+    st.permutations(range(4)).map(tuple),
+    st.lists(st.integers(0, 20), max_size=3, unique=True).map(tuple),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), max_size=2).map(tuple),
+)
+
+
 def breaks(schedule: Schedule, world: type[Told]) -> bool:
     simulation = Simulation(ORPHAN, world)
     simulation.run(schedule, STEPS)
@@ -146,9 +154,9 @@ def test_a_fenced_orphan_comes_up_under_no_schedule_tried(change):
 
 def test_an_unfenced_orphan_is_found_and_shrunk_to_a_story():
     schedule = find(
-        schedules,
+        few,
         lambda one: breaks(one, Unfenced),
-        settings=settings(CALM, max_examples=2_000, derandomize=True),
+        settings=settings(CALM, max_examples=1_000, derandomize=True),
     )
     simulation = Simulation(ORPHAN, Unfenced)
     simulation.run(schedule, STEPS)
