@@ -7,7 +7,6 @@ the faults, another one each day.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import datetime
 import multiprocessing
 import os
@@ -242,11 +241,8 @@ def _spread(do: Callable[[In], Out], work: Sequence[In], jobs: int) -> Iterable[
         yield from map(do, work)
         return
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        jobs, mp_context=context, max_tasks_per_child=4
-    ) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(do, one) for one in work]):
-            yield done.result()
+    with context.Pool(jobs, maxtasksperchild=4) as pool:
+        yield from pool.imap_unordered(do, work, chunksize=1)
 
 
 def _loudly(words: str) -> None:
