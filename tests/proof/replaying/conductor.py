@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from incumbent import lifecycle
 from incumbent.lifecycle.machines import Row
 from incumbent.lifecycle.owner import start_token
 
@@ -35,6 +36,7 @@ from ..world import (
 )
 
 SITE = str(Path(__file__).with_name("site"))
+CODE = str(Path(lifecycle.__file__).parents[2])  # also where that is a mutated copy
 PATIENCE_S = 20.0
 AGED_S = 100.0
 # Steps that only their own actor could notice are taken with the one before.
@@ -189,7 +191,7 @@ class Replay(Simulation):
     def _launch(self, what: str, version: str) -> Any:
         app = self._apps[version]
         env = {
-            "PYTHONPATH": f"{SITE}{os.pathsep}{app.folder}",
+            "PYTHONPATH": os.pathsep.join([SITE, CODE, str(app.folder)]),
             "INCUMBENT_REPLAY": self.conductor.path,
         }
         return self.place.begin_process([sys.executable, "-c", LAUNCHER, what], app, env=env)
