@@ -24,6 +24,7 @@ def page(
     seeded: Sequence[Seeded],
     outcomes: Sequence[Outcome],
     levels: Iterable[Tested],
+    counterexamples: Sequence[str],
     seconds: float,
 ) -> str:
     """Give docs/proof.md from one whole run."""
@@ -70,11 +71,21 @@ def page(
         "kills": [kills],
         "opinion": opinion if seeded else ["SPIN was not there in this run."],
         "levels": said,
+        "counterexamples": told_of(counterexamples),
         "scripts": [f"{len(saved())} scripts of {sum(len(s.choices) for s in saved())} steps."],
         "unled": unled,
     }.items():
         text = text.replace(f"<!-- {name} -->", "\n".join(lines))
     return text
+
+
+def told_of(counterexamples: Sequence[str]) -> list[str]:
+    """Give what came of the counterexamples: how many went as predicted, the others by name."""
+    pairs = [line.split("  ", 1) for line in counterexamples]
+    said = [(name.strip(), what.strip()) for name, what in pairs]
+    went = sum(what == "as predicted" for _, what in said)
+    lines = [f"{went} of {len(said)} went as predicted.", "", "| fault | why not |", "|---|---|"]
+    return lines + [f"| {name} | {what} |" for name, what in said if what != "as predicted"]
 
 
 ENGINES = ("drivers", "lock", "SPIN")

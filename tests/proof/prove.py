@@ -84,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     began = time.perf_counter()
     troubles: list[str] = []
+    replaying = None if given.short else _begun_to_replay()
     rows = _searched(given.short, given.jobs)
     troubles += [
         f"{r.engine}: {r.configuration}: {r.broken or 'limit hit'}" for r in rows if not r.ok
@@ -95,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     troubles += trouble
     levels = [] if given.short else [_tested(*level) for level in LEVELS]  # CI runs them before
     troubles += [f"{level.words}: {level.said}" for level in levels if not level.ok]
+    counterexamples, trouble = _replayed(replaying) if replaying else ([], [])
+    troubles += trouble
     seconds = time.perf_counter() - began
     states = sum(row.states for row in rows)
     print(f"\n{len(rows)} worlds, {states:,} states, {seconds:.0f} s, {len(troubles)} troubles")
@@ -102,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(each, file=sys.stderr)
     if given.write:
         kill.PAGE.write_text(kill.page(outcomes, clean))
-        page.PAGE.write_text(page.page(rows, seeded, outcomes, levels, seconds))
+        page.PAGE.write_text(page.page(rows, seeded, outcomes, levels, counterexamples, seconds))
     return 1 if troubles else 0
 
 
@@ -128,6 +131,21 @@ def _tested(words: str, files: Sequence[str]) -> Tested:
     if not ok:
         print("\n".join(lines[-60:]))
     return Tested(words, ok, said, time.perf_counter() - began)
+
+
+def _begun_to_replay() -> subprocess.Popen[str]:
+    """Begin to replay the counterexamples: real processes wait more than they work."""
+    command = [sys.executable, "-m", "tests.proof.replaying.counterexamples"]
+    return subprocess.Popen(command, cwd=kill.REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def _replayed(replaying: subprocess.Popen[str]) -> tuple[list[str], list[str]]:
+    lines = replaying.communicate()[0].splitlines()
+    print("\ncounterexamples on the mutated code, with real processes")
+    print("\n".join(lines))
+    right = ("as predicted", "can't be expressed")
+    wrong = [line for line in lines if not line.split("  ", 1)[1].strip().startswith(right)]
+    return lines, [f"counterexample: {line}" for line in wrong]
 
 
 # The searches.

@@ -40,7 +40,7 @@ def main(wanted: list[str]) -> int:
     for fault in faults:
         said = replayed(fault)
         well = well and said.startswith(("as predicted", "can't be expressed"))
-        print(f"{fault.name:52} {said}", flush=True)
+        print(f"{fault.name:52}  {said}", flush=True)
     return 0 if well else 1
 
 
