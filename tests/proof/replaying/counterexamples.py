@@ -13,12 +13,22 @@ from ..mutants.fault import Fault, seed
 
 WITHIN_S = 120.0
 
+# What the processes do otherwise than the simulator, with the reason.
+OTHERWISE = {
+    "rule 1: healthy before `up` is written": "the worker that serves at the beginning is never up",
+    "the successor is the dying install's version": (
+        "the patch changes the label alone, which the shipped child refuses (rule 14)"
+    ),
+}
+
 
 def replayed(fault: Fault) -> str:
     """Give what came of the first counterexample that can be replayed."""
     worlds = [name for name in fault.configurations if not name.startswith("lock-")]
     if not worlds or not fault.sees:
         return "can't be expressed: no counterexample of the drivers"
+    if fault.name in OTHERWISE:
+        return f"can't be expressed: {OTHERWISE[fault.name]}"
     with tempfile.TemporaryDirectory(prefix="incumbent-kill-") as place:
         root = Path(place)
         kill.lay_out(root)
