@@ -81,7 +81,7 @@ def _configurations(seamless: bool) -> list[Configuration]:
         here("restart, stop, 2/2/1", R2, S, faults=(2, 2, 1)),
         here("2 restarts, 3 versions, 1/1/1", R2, R3, faults=(1, 1, 1)),
         here("ensure, stop, nobody in office, 2/1/1", E2, S, faults=(2, 1, 1), office=0),
-        here("ensure, restart, stop, 1/1/1", E2, R2, S, faults=(1, 1, 1)),
+        here("ensure, restart, stop, 1/1/0", E2, R2, S, faults=(1, 1, 0)),
         here("3 ensures, nobody in office, 1/1/1", E2, E2, E2, faults=(1, 1, 1), office=0),
         here("2 ensures, then a healer, 1/1/0", E2, E2, faults=(1, 1, 0), healer=True),
         here("no run without end", E2, R3, faults=(0, 1, 0), cycles=True),

@@ -16,6 +16,14 @@ WITHIN_S = 120.0
 # What the processes do otherwise than the simulator, with the reason.
 OTHERWISE = {
     "rule 1: healthy before `up` is written": "the worker that serves at the beginning is never up",
+    "bind taken as proof": "the worker that serves at the beginning is never up",
+    "rule 12: took office at birth": (
+        "the twin dates the office to the beginning of the world, the shipped code to a birth that "
+        "comes after this restart began"
+    ),
+    "rule 14: mislabelled is well": (
+        "the shipped worker still tells the version of its code, the twin the recorded one"
+    ),
     "the successor is the dying install's version": (
         "the patch changes the label alone, which the shipped child refuses (rule 14)"
     ),
