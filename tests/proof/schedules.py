@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from incumbent.lifecycle import states
@@ -74,6 +75,12 @@ class Told(World):
             found.append((move, rows))
 
 
+@lru_cache(maxsize=4)
+def _made(configuration: Configuration, world: type[Told]) -> Told:
+    """Give a world: what its drivers do, once learnt, is known to the next schedule too."""
+    return world(configuration)
+
+
 class Line(NamedTuple):
     """One transition of one run."""
 
@@ -86,7 +93,8 @@ class Simulation:
     """One world under one schedule, step by step."""
 
     def __init__(self, configuration: Configuration, world: type[Told] = Told) -> None:
-        self.world = world(configuration)
+        self.world = _made(configuration, world)
+        self.world.found = None
         self.state: tuple[Any, ...] = self.world.initial()
         self.path: list[Move] = []
         self.lines: list[Line] = []

@@ -14,7 +14,7 @@ from ..proof.schedules import Simulation, written
 from .test_schedules import STEPS, schedules, worlds
 
 CALM = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 Journal = list[dict[str, Any]]
 

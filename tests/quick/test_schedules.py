@@ -24,7 +24,7 @@ from ..proof.world import (
 )
 
 CALM = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
@@ -114,7 +114,7 @@ class DriversMachine(RuleBasedStateMachine):
             assert not self.simulation.broken, self.simulation.story()
 
 
-DriversMachine.TestCase.settings = settings(CALM, max_examples=60, stateful_step_count=30)
+DriversMachine.TestCase.settings = settings(CALM, max_examples=40, stateful_step_count=30)
 TestWhateverActsNextBreaksNothing = DriversMachine.TestCase
 
 
