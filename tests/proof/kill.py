@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .coverage import INVARIANTS
 from .mutants import FAULTS, Fault
 from .mutants.fault import seed
 
@@ -229,8 +230,13 @@ def page(outcomes: list[Outcome], clean: Outcome) -> str:
         lines.append("Every fault is seen by both.")
     lines += ["", "## Does each invariant earn its place?", ""]
     lines += ["| invariant | faults that it alone sees |", "|---|---|"]
-    for invariant, names in sorted(only_killers(outcomes).items()):
-        told = ", ".join(names) or "none: whatever it sees, another sees too"
+    alone = only_killers(outcomes)
+    for invariant in sorted({*alone, *INVARIANTS}):
+        told = ", ".join(alone.get(invariant, ())) or (
+            "none: whatever it sees, another sees too"
+            if invariant in alone
+            else "none: no fault here is seen by it; it is at stake, and stays for what is not here"
+        )
         lines.append(f"| {invariant} | {told} |")
     return "\n".join(lines) + "\n"
 

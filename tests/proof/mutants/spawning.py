@@ -318,11 +318,9 @@ SPAWNING = (
                 "        if health is None or self.seen.kind == h.STARTING:\n",
             ),
         ),
-        (),
+        ("L1",),
         COLD,
         f"{TESTS}::test_a_silent_worker_is_waited_for",
-        why_alive="out of bounds for safety: the second probe under the lock still refuses to "
-        "spawn into a port that is not dark, so the run only takes the lock in vain",
     ),
     Fault(
         "the lock is kept over a live port",
