@@ -18,9 +18,8 @@ from email.utils import formatdate
 from typing import Any
 
 import h11
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
+
+from .uvicorn_parts import Config, H11Protocol, ServerState
 
 ACCEPTS_A_TURN = 100  # then those who are connected have their turn
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -48,7 +47,7 @@ class Host:
     """One application on one listening socket."""
 
     def __init__(self, app: Any) -> None:
-        self._config = uvicorn.Config(
+        self._config = Config(
             app,
             lifespan="off",
             log_config=None,

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-import uvicorn
-from uvicorn.lifespan.on import LifespanOn
+from .uvicorn_parts import Config, LifespanOn
 
 CANCEL_S = 1.0  # for an app's end that took too long to notice that it is cancelled
 
@@ -18,9 +17,7 @@ class Lifespan:
     def __init__(self, app: Any) -> None:
         self._message = ""
         self._task: asyncio.Task[Any] | None = None
-        self._config = uvicorn.Config(
-            app, lifespan="auto", log_config=None, proxy_headers=False, ws="none"
-        )
+        self._config = Config(app, lifespan="auto", log_config=None, proxy_headers=False, ws="none")
         self._config.load()
         self.app: Any = self._config.loaded_app
         self._config.loaded_app = self._listening_in
