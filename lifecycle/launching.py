@@ -33,7 +33,7 @@ from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
 
 PAUSE_S = 0.005
 PAUSE_LIMIT_S = 0.03
-LOOKOUT_STEP_S = 0.002
+LOOKOUT_STEP_S = 0.001
 ASK_TIMEOUT_S = 5.0
 RESPAWN_GRACE_S = 5.0  # a service manager waits 0.1 s, then an interpreter has to start
 
