@@ -94,7 +94,7 @@ def _strip(
         f'<text class="small" x="16" y="{top + 54}">{failed} failed</text>',
     ]
     if said["two_served"]:
-        parts.append(f'<text class="small" x="16" y="{top + 70}">two serve at once</text>')
+        parts.append(f'<text class="small" x="16" y="{top + 70}">two at once</text>')
     for ms in GRID_MS:
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down(ms):.1f}" '
