@@ -15,7 +15,6 @@ from .system import EXIT_LOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     import subprocess
     from collections.abc import Mapping
     from typing import Any
@@ -61,7 +60,7 @@ class Process:
     def __init__(
         self,
         popen: subprocess.Popen[bytes] | None,
-        pipe: socket.socket,
+        pipe: Any,
         early: str = "",
         trouble: str = "",
         gone: int = EXIT_LOST,
@@ -150,7 +149,10 @@ def spawn(
     from _socket import socketpair  # the C class has all that is used; the module costs 2 ms
 
     _KEPT[:] = [popen for popen in _KEPT if popen.poll() is None]
-    pair: Any = socketpair()
+    try:
+        pair: Any = socketpair()
+    except OSError as error:
+        return Process(None, _NoPipe(), trouble=f"can't run {build.python}: {error.strerror}")
     ours, theirs = pair
     early = worker.path("logs", f"early-{os.getpid()}-{theirs.fileno()}-{os.urandom(4).hex()}.log")
     environment = {**environment_for(worker, build), **passed_on}
@@ -185,6 +187,25 @@ def spawn(
     finally:
         theirs.close()
     return Process(popen, ours, early)
+
+
+class _NoPipe:
+    """The pipe of a process that could not even get one: it has ended."""
+
+    def recv(self, _: int) -> bytes:
+        return b""
+
+    def settimeout(self, _: float) -> None:
+        return
+
+    def setblocking(self, _: bool) -> None:
+        return
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        return
 
 
 def _for_its_user(path: str, flags: int) -> int:
