@@ -1,8 +1,6 @@
 """What can't be created is a child that is gone, not an error in whoever wanted it."""
 
 import asyncio
-import os
-import resource
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.system import EXIT_LOST
 
 from ..isolation import Sandbox
+from .test_lock import descriptors_left
 
 
 @pytest.fixture
@@ -22,25 +21,15 @@ def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
     return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
-@pytest.fixture
-def no_descriptor():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    probe = os.dup(0)
-    os.close(probe)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (probe, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def build(python: str = sys.executable) -> Build:
     return Build("1.0.0", "app:app", python)
 
 
-@pytest.mark.usefixtures("no_descriptor")
 def test_without_a_descriptor_the_child_is_gone_and_no_build_is_blamed(worker: Worker):
     launcher = PosixLauncher(worker, "spawner", "api")
-    child = run_blocking(launcher.spawn(build(), understudy=False))
-    ended = run_blocking(launcher.watch(child))
+    with descriptors_left(0):
+        child = run_blocking(launcher.spawn(build(), understudy=False))
+        ended = run_blocking(launcher.watch(child))
     assert (child.pid, ended.code) == (0, EXIT_LOST)
     assert "Too many open files" in ended.words
 
