@@ -1,4 +1,4 @@
-"""Which incumbent this is, and by what name people call it."""
+"""What this incumbent is called: its version, its format, its command."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What launchers and predecessors spawn: `python -P -m incumbent.server`."""
+"""What a parent spawns: `python -P -m incumbent.server`."""
 
 import gc
 import sys
