@@ -330,6 +330,44 @@ def test_a_worker_that_takes_its_app_down_fits_nobody():
     assert system.verbs.count("pause") > 5
 
 
+LEAVES = worker("2", states.DRAINING)
+
+
+def test_a_port_that_a_handover_leaves_dark_is_launched_into():
+    event, system, _ = ensured(
+        probe=[LEAVES, DARK_PORT],
+        record=[record("2")],
+        watch=[Ended(None, up=True, seen=worker("2"))],
+    )
+    assert event == "child_ready"
+    assert system.spawned == ["2"]
+
+
+def test_a_dark_port_is_not_launched_into_while_a_predecessor_holds_the_lock():
+    event, system, _ = ensured(
+        probe=[LEAVES, DARK_PORT, DARK_PORT, worker("2", pid=8)],
+        record=[record("2")],
+        lock_is_free=[False],
+    )
+    assert event == "worker_fits"
+    assert "acquire" not in system.verbs
+
+
+@pytest.mark.parametrize("then", [Seen(SILENT), worker("2", states.STARTING, pid=8)])
+def test_a_successor_that_does_not_serve_yet_is_waited_for(then):
+    event, system, _ = ensured(
+        probe=[LEAVES, then], record=[record("2")], pause=[True, True, True, False]
+    )
+    assert event == "deadline_passed"
+    assert "acquire" not in system.verbs
+
+
+def test_a_foreign_server_behind_a_handover_ends_the_run():
+    event, system, _ = ensured(probe=[LEAVES, Seen(FOREIGN)], record=[record("2")])
+    assert event == "port_foreign"
+    assert "acquire" not in system.verbs
+
+
 # The verdicts.
 
 
