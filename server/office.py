@@ -250,10 +250,9 @@ class Office(Holding):
         """Import the app, compare its version with the expected one."""
         porter = None
         if self._listener is not None:
-            from .gate import names_of
             from .porter import Porter
 
-            names = names_of(self.worker.host, self.worker.port)
+            names = self._names()
             porter = Porter(self._listener, names, lambda: self.health().to_json() | self.extra())
             porter.start()
         else:
@@ -266,7 +265,6 @@ class Office(Holding):
         return await self._blamed(step)
 
     def _load(self) -> Step:
-        from .gate import names_of
         from .house import House
         from .loading import AppError, load
 
@@ -278,11 +276,15 @@ class Office(Holding):
             if expected and not same(loaded.version, expected):
                 words = f"the code says version {loaded.version}, the record says {expected}"
                 return self._failed("wrong_version", words)
-            names = names_of(self.worker.host, self.worker.port)
-            self._house = House(self, names, loaded.app)
+            self._house = House(self, self._names(), loaded.app)
         except AppError as error:
             return self._failed("app_failed", str(error))
         return Step("imported")
+
+    def _names(self) -> frozenset[bytes]:
+        from .gate import names_of
+
+        return names_of(self.worker.host, self.worker.port)
 
     async def start_app(self) -> Step:
         """Run the app's lifespan up to its start; a cold start answers health meanwhile.

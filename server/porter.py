@@ -20,7 +20,7 @@ MOMENT_S = 0.001  # what has come already is read in less
 class Porter:
     """A thread that answers for the gate on the listener, setting aside what it can't answer.
 
-    To him the worker is never ready, and nobody is let in under a name not among `hosts`.
+    To it the worker is never ready, and nobody is let in under a name not among `hosts`.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import pytest
 
 from incumbent.lifecycle.owner import start_token
 
-from ..world import HAND, LAUNCHER, World, eventually
+from ..world import HAND, LAUNCHER, App, World, eventually
 
 pytestmark = pytest.mark.process
 
@@ -21,16 +21,20 @@ BLOCKED = (
 )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
-def test_a_worker_on_another_loopback_address_is_launched_replaced_stopped(world: World, host):
-    world.settings["INCUMBENT_HOST"] = host
-    app = world.app("1.0.0")
+def assert_launched_replaced_stopped(world: World, app: App):
     first = world.ensure(app)
     assert first.code == 0, first
     second = world.restart(app)
     assert second.code == 0, second
     assert second.said["pid"] != first.said["pid"]
     assert world.stop(app).code == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_a_worker_on_another_loopback_address_is_launched_replaced_stopped(world: World, host):
+    world.settings["INCUMBENT_HOST"] = host
+    app = world.app("1.0.0")
+    assert_launched_replaced_stopped(world, app)
     literal = f"[{host}]" if ":" in host else host
     assert f"{literal}:{world.port}" in world.command(app, "status").stdout
 
@@ -40,12 +44,7 @@ def test_a_worker_whose_data_dir_has_an_odd_name_is_launched_replaced_stopped(wo
     world.data_dir = world.data_dir / os.fsdecode(name)
     world.settings["INCUMBENT_DATA_DIR"] = str(world.data_dir)
     app = world.app("1.0.0")
-    first = world.ensure(app)
-    assert first.code == 0, first
-    second = world.restart(app)
-    assert second.code == 0, second
-    assert second.said["pid"] != first.said["pid"]
-    assert world.stop(app).code == 0
+    assert_launched_replaced_stopped(world, app)
 
 
 @pytest.mark.parametrize("path", ["elsewhere{0}.", "./"])
