@@ -9,7 +9,7 @@ from incumbent.lifecycle.about import command
 from incumbent.lifecycle.machines import MACHINES
 from incumbent.lifecycle.settings import Worker
 
-from . import mermaid, svg
+from . import dot, mermaid, svg
 from .journal import parsed
 from .output import as_json, show, tell
 
@@ -25,36 +25,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Write every diagram into the folder, or name those that are stale."""
     del worker
-    drawn = drawings(_read(os.path.join(options.dir, RESTART_TRACE)))
+    written = sources(_read(os.path.join(options.dir, RESTART_TRACE)))
     stale = [
         name
-        for name, text in drawn.items()
+        for name, text in written.items()
         if _read(os.path.join(options.dir, name)) != text.encode()
     ]
-    if not options.check:
-        os.makedirs(options.dir, exist_ok=True)
-        for name in stale:
-            with open(os.path.join(options.dir, name), "w", encoding="utf-8") as file:
-                file.write(drawn[name])
-    failed = options.check and bool(stale)
+    undrawn = [
+        f"{name}.svg"
+        for name in MACHINES
+        if svg.drawn_from(_read(os.path.join(options.dir, f"{name}.svg")))
+        != svg.digest(written[f"{name}.dot"])
+    ]
+    if options.check:
+        return _checked(options, [*stale, *undrawn])
+    os.makedirs(options.dir, exist_ok=True)
+    for name in stale:
+        _write(os.path.join(options.dir, name), written[name])
+    engine = svg.engine()
+    drawn, left = (undrawn, []) if engine else ([], undrawn)
+    for name in drawn:
+        drawing = svg.draw(written[name.replace(".svg", ".dot")], str(engine))
+        _write(os.path.join(options.dir, name), drawing)
     if options.json:
-        as_json({"ok": not failed, "stale": stale})
-    elif failed:
-        tell(f"stale: {', '.join(stale)}; run `{command()} diagrams {options.dir}`")
-    elif not options.check:
-        show(f"{len(drawn)} diagrams in {options.dir}, {len(stale)} of them new")
-    return 1 if failed else 0
+        as_json({"ok": True, "stale": [*stale, *undrawn], "not_drawn": left})
+    else:
+        total = len(written) + len(MACHINES) - len(left)
+        show(f"{total} diagrams in {options.dir}, {len(stale) + len(drawn)} of them new")
+    if left:
+        tell(
+            f"not drawn, for want of Graphviz: {', '.join(left)}; "
+            f"install it, then run `{command()} diagrams {options.dir}`"
+        )
+    return 0
 
 
-def drawings(restart_trace: bytes) -> dict[str, str]:
-    """Give every diagram by its file name."""
-    drawn = {}
+def sources(restart_trace: bytes) -> dict[str, str]:
+    """Give every text that is made from the tables or from the trace, by its file name."""
+    written = {}
     for name in MACHINES:
-        drawn[f"{name}.mmd"] = mermaid.machine(name)
-        drawn[f"{name}.svg"] = svg.machine(name)
+        written[f"{name}.mmd"] = mermaid.machine(name)
+        written[f"{name}.dot"] = dot.machine(name)
     if restart_trace:
-        drawn["restart.mmd"] = mermaid.sequence(list(parsed(restart_trace)))
-    return drawn
+        written["restart.mmd"] = mermaid.sequence(list(parsed(restart_trace)))
+    return written
+
+
+def _checked(options: argparse.Namespace, stale: list[str]) -> int:
+    if options.json:
+        as_json({"ok": not stale, "stale": stale})
+    elif stale:
+        tell(f"stale: {', '.join(stale)}; run `{command()} diagrams {options.dir}`")
+    return 1 if stale else 0
 
 
 def _read(path: str) -> bytes:
@@ -63,3 +85,8 @@ def _read(path: str) -> bytes:
             return file.read()
     except FileNotFoundError:
         return b""
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)

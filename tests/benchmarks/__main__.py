@@ -7,8 +7,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from . import install, rendering
+from . import install, plot, rendering
 from .figures import ORDER, PEERS
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -19,7 +20,9 @@ def main() -> int:
     """Measure in an installation of its own, or render; 0 when every measured target is met."""
     options = _options()
     if options.render:
-        rendering.render(json.loads(Path(options.json or RESULTS).read_text("utf-8")), PAGE)
+        results = Path(options.json or RESULTS)
+        points = plot.points_of(results)
+        rendering.render(_read(results), _read(points) if points.exists() else {}, PAGE)
         return 0
     names = options.only or [*ORDER, PEERS]
     words = [f"--only={name}" for name in names]
@@ -34,6 +37,11 @@ def main() -> int:
             cwd=install.CHECKOUT,
             check=False,
         ).returncode
+
+
+def _read(path: Path) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return said
 
 
 def _options() -> argparse.Namespace:

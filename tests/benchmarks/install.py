@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "lifecycle", "server", "cli")
+FOLDERS = ("lifecycle", "server", "cli", "diagrams")
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", *FOLDERS)
 UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 
 

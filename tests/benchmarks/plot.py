@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -72,6 +73,19 @@ def svg(restarts: dict[str, Any]) -> str:
         "ms since the restart was asked for</text>"
     )
     return "\n".join([*parts, "</svg>", ""])
+
+
+def points_of(results: Path) -> Path:
+    """Give where the points beside these results are kept; they are not checked in."""
+    return results.with_suffix(".points.json")
+
+
+def without_points(restarts: dict[str, Any]) -> dict[str, Any]:
+    """Give the figures of the restarts, without the points that only the drawing needs."""
+    return {
+        name: {what: figure for what, figure in said.items() if what != "plot"}
+        for name, said in restarts.items()
+    }
 
 
 def _strip(

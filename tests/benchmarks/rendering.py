@@ -12,13 +12,13 @@ PLOT = "restart-latency.svg"
 WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 
-def render(said: dict[str, Any], path: Path) -> None:
-    """Write the page, with the plot beside it if there are points for one."""
+def render(said: dict[str, Any], points: dict[str, Any], path: Path) -> None:
+    """Write the page; draw the plot beside it anew if the points are those of its restarts."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(page(said), "utf-8")
     restarts = said.get("peers", {}).get("restarts", {})
-    if restarts:
-        path.with_name(PLOT).write_text(plot.svg(restarts), "utf-8")
+    if restarts and plot.without_points(points) == restarts:
+        path.with_name(PLOT).write_text(plot.svg(points), "utf-8")
 
 
 def page(said: dict[str, Any]) -> str:

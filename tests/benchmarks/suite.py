@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import peers, rendering
+from . import peers, plot, rendering
 from .figures import ORDER, PEERS, Scale
 from .measuring import Figure
 
@@ -32,13 +32,13 @@ def main() -> int:
         began, load = time.monotonic(), round(os.getloadavg()[0], 1)
         print(f"{name} ...", file=sys.stderr, flush=True)
         if name == PEERS:
-            _keep(options.json, {PEERS: peers.measure(scale)})
+            keep(options.json, {PEERS: peers.measure(scale)})
         else:
             module = importlib.import_module(f"{__package__}.figures.{name}")
             figure = module.measure(scale)
             figures.append(figure_json(name, module, figure, scale) | {"load": load})
             print(rendering.figure_text(figures[-1]), flush=True)
-            _keep(options.json, {"figures": {name: figures[-1]}})
+            keep(options.json, {"figures": {name: figures[-1]}})
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     missed = [figure["name"] for figure in figures if figure["met"] is False]
     if missed:
@@ -74,12 +74,17 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _keep(path: Path | None, measured: dict[str, Any]) -> None:
+def keep(path: Path | None, measured: dict[str, Any]) -> None:
+    """Put figures in the place of their former ones; the points of a plot go to another file."""
     if path is None:
         return
     said = json.loads(path.read_text("utf-8")) if path.exists() else {}
     figures = {figure["name"]: figure for figure in said.get("figures", [])}
     figures |= measured.pop("figures", {})
+    if PEERS in measured:
+        restarts = measured[PEERS]["restarts"]
+        plot.points_of(path).write_text(json.dumps(restarts) + "\n", "utf-8")
+        measured[PEERS]["restarts"] = plot.without_points(restarts)
     said |= {"machine": machine()} | measured
     said["figures"] = [figures[name] for name in ORDER if name in figures]
     path.write_text(json.dumps(said, indent=1) + "\n", "utf-8")

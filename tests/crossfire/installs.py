@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "lifecycle", "server", "cli")
+FOLDERS = ("lifecycle", "server", "cli", "diagrams")
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", *FOLDERS)
 # Where a version stands, with what stands before it on its line.
 VERSIONED = (("pyproject.toml", "version = "), ("lifecycle/about.py", "VERSION = "))
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.benchmarks import plot, rendering
+from tests.benchmarks import plot, rendering, suite
 from tests.benchmarks.__main__ import PAGE, RESULTS
 from tests.benchmarks.measuring import Check, ratio, summary
 from tests.benchmarks.traffic import Answer, longest_change, longest_gap, two_served
@@ -73,8 +73,52 @@ def test_a_busy_machine_is_said_to_have_been_busy():
 def test_the_page_in_docs_is_what_the_results_render_to():
     results = json.loads(RESULTS.read_text("utf-8"))
     assert PAGE.read_text("utf-8") == rendering.page(results)
-    drawn = PAGE.with_name(rendering.PLOT).read_text("utf-8")
-    assert drawn == plot.svg(results["peers"]["restarts"])
+
+
+def test_the_plot_in_docs_has_a_strip_for_each_tool_in_the_results():
+    results = json.loads(RESULTS.read_text("utf-8"))
+    drawn = ElementTree.parse(PAGE.with_name(rendering.PLOT))
+    names = [element.text for element in drawn.iter() if element.get("class") == "name"]
+    assert names == list(results["peers"]["restarts"])
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Give results that were kept from a run, with the points beside them."""
+    path = tmp_path / "results.json"
+    suite.keep(path, {"figures": {"gap": copy.deepcopy(FIGURE)}})
+    suite.keep(path, {"peers": {"restarts": {"incumbent": RESTART}, "skipped": {}}})
+    return path
+
+
+@pytest.fixture
+def plot_in_docs(tmp_path):
+    """Give a plot of long ago beside the page."""
+    (tmp_path / "docs").mkdir()
+    path = tmp_path / "docs" / rendering.PLOT
+    path.write_text("long ago")
+    return path
+
+
+def test_results_keep_the_figures_of_a_run_and_none_of_its_points(results):
+    kept = json.loads(results.read_text("utf-8"))
+    figures = {what: figure for what, figure in RESTART.items() if what != "plot"}
+    assert kept["figures"] == [FIGURE]
+    assert kept["peers"] == {"restarts": {"incumbent": figures}, "skipped": {}}
+    assert "points" not in RESULTS.read_text("utf-8")
+
+
+def test_a_plot_is_drawn_anew_from_the_points_of_a_fresh_run(results, plot_in_docs):
+    points = json.loads(plot.points_of(results).read_text("utf-8"))
+    rendering.render(json.loads(results.read_text("utf-8")), points, plot_in_docs.with_name("p.md"))
+    assert plot_in_docs.read_text() == plot.svg({"incumbent": RESTART})
+
+
+@pytest.mark.parametrize("points", [{}, {"incumbent": RESTART | {"restarts": 2}}])
+def test_a_plot_is_left_alone_without_the_points_of_its_restarts(results, plot_in_docs, points):
+    rendering.render(json.loads(results.read_text("utf-8")), points, plot_in_docs.with_name("p.md"))
+    assert plot_in_docs.read_text() == "long ago"
+    assert "](restart-latency.svg)" in plot_in_docs.with_name("p.md").read_text()
 
 
 def test_the_plot_is_xml_with_a_mark_for_each_request():

@@ -1,0 +1,66 @@
+"""Says for the drawings where each state of a machine stands, which way is its main one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from incumbent.lifecycle import states as s
+
+
+class Lane(NamedTuple):
+    """States that are drawn in one frame; without a title they stand free, at the end."""
+
+    title: str
+    states: tuple[str, ...]
+
+
+LANES = {
+    "spawner": (
+        Lane("looking", (s.IDLE,)),
+        Lane("a worker is there:\nasking it to go", (s.HANDING_OFF,)),
+        Lane("nobody is there:\ncoming up", (s.LOCKING, s.SPAWNING)),
+        Lane("", (s.VERIFIED, s.FAILED)),
+    ),
+    "stop": (
+        Lane("looking", (s.IDLE,)),
+        Lane("a worker is there:\nasking it to go", (s.HANDING_OFF,)),
+        Lane("nobody is there:\nproving it", (s.LOCKING, s.HOLDING)),
+        Lane("", (s.VERIFIED, s.FAILED)),
+    ),
+    "worker": (
+        Lane("coming up\nas a successor", (s.UNDERSTUDY, s.READY, s.ADOPTED)),
+        Lane("coming up", (s.IDLE, s.BOUND, s.STARTING)),
+        Lane("serving", (s.VERIFIED, s.LOCKING, s.HANDING_OFF)),
+        Lane("seamlessly,\nstill serving", (s.REHEARSING,)),
+        Lane("handing off,\neither way", (s.DRAINING, s.DRAINED, s.APP_DOWN, s.OFFERING)),
+        Lane("handing off\nseamlessly", (s.SHEPHERDING,)),
+        Lane("seamlessly,\nbut no successor", (s.RESUMING, s.RESUMING_LISTED)),
+        Lane("handing off\nby rebind", (s.SPAWNING, s.TENDING)),
+        Lane(
+            "stopping",
+            (s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN, s.STOPPING_UNLISTED),
+        ),
+        Lane("", (s.HANDED_OVER, s.STOPPED, s.FAILED)),
+    ),
+}
+
+# Drawn as one straight line: a worker comes up, a restart replaces it.
+MAIN_WAY = {
+    "spawner": (s.IDLE, s.LOCKING, s.SPAWNING, s.VERIFIED),
+    "stop": (s.IDLE, s.LOCKING, s.HOLDING, s.VERIFIED),
+    "worker": (
+        s.IDLE,
+        s.BOUND,
+        s.STARTING,
+        s.VERIFIED,
+        s.LOCKING,
+        s.HANDING_OFF,
+        s.REHEARSING,
+        s.DRAINING,
+        s.DRAINED,
+        s.APP_DOWN,
+        s.OFFERING,
+        s.SHEPHERDING,
+        s.HANDED_OVER,
+    ),
+}
