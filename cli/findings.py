@@ -17,8 +17,11 @@ from incumbent.lifecycle.children import can_be_spawned
 from incumbent.lifecycle.conformance import check
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.health import Seen
-from incumbent.lifecycle.lock import TORN_S, Owner, owner_in
+from incumbent.lifecycle.holding import Holding
+from incumbent.lifecycle.lock import HEARTBEAT_S, TORN_S, UNMENDED_S, Owner, owner_in
+from incumbent.lifecycle.lockfiles import is_gone
 from incumbent.lifecycle.owner import boot_id, is_dead
+from incumbent.lifecycle.presence import missing, why_gone
 from incumbent.lifecycle.record import (
     Build,
     NewerFormatError,
@@ -27,14 +30,16 @@ from incumbent.lifecycle.record import (
     decoded,
     rejection_of,
 )
-from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.runs import another_address, describe
 from incumbent.lifecycle.settings import LEASE_S, Worker
 from incumbent.lifecycle.spool import Spool
 from incumbent.lifecycle.versions import at_least, newer
 
 from .journal import read_journal
+from .listening import listens
 
 ROOM_BYTES = 1_000_000  # less, and the next event, record or log may not fit
+IMPORT_S = 2.0  # a doctor may take 3 s; an app that takes longer has the benefit of the doubt
 PRIVATE_FILES = ("token", "launch.json", "settings.json", "events.db")
 
 
@@ -75,14 +80,15 @@ def _port(worker: Worker, seen: Seen) -> Iterator[Finding]:
     if seen.kind == h.SILENT:
         if _is_under_way(worker):
             return  # who hands over answers nobody while its app ends
-        said = _said_in(worker.path("worker.pid"))
-        pid = said.get("pid")
-        if type(pid) is int and not is_dead(pid, str(said.get("start", "?"))):
+        pid = _said_in(worker.path("worker.pid")).get("pid")
+        if type(pid) is int and listens(pid, worker.host, worker.port):
             yield Finding(
                 "port", f"the worker {pid} hangs: {where}", f"if it stays so, run `kill -9 {pid}`"
             )
         else:
             yield Finding("port", where, f"see by whom: `{_who_listens(worker.port)}`")
+    elif seen.kind == h.NO_ADDRESS:
+        yield Finding("address", where, another_address(worker))
     elif seen.kind == h.FOREIGN:
         free = "free it, or choose another with INCUMBENT_PORT"
         yield Finding("port", where, f"see by whom: `{_who_listens(worker.port)}`; {free}")
@@ -148,18 +154,37 @@ def _lock(worker: Worker) -> Iterator[Finding]:
     if content is None:
         return
     owner = owner_in(content)
-    breaks = f"the next launch breaks it: run `{command()} start`"
+    start = f"run `{command()} start`"
+    breaks = f"the next launch breaks it: {start}"
+    if owner is not None and _is_gone(owner):
+        whose = f"pid {owner.pid}, which is gone"
+        yield Finding("lock", f"{path} was left behind by {whose}", breaks)
+        return
     if owner is None:
-        if age > TORN_S:
-            yield Finding("lock", f"{path} is torn: it names no owner", breaks)
-    elif _is_gone(owner):
-        yield Finding("lock", f"{path} was left behind by pid {owner.pid}, which is gone", breaks)
-    elif age > LEASE_S:
+        whose, lease = f"{path} is torn: it names no owner", TORN_S
+    else:
+        whose, lease = f"{path} is held by pid {owner.pid} on {owner.host}", LEASE_S
+    if age < -HEARTBEAT_S:
+        seconds = min(lease, UNMENDED_S)
         yield Finding(
             "lock",
-            f"{path} is held by pid {owner.pid} on {owner.host}, silent for {age:.0f} s",
-            breaks,
+            f"{whose}, and its time lies {-age:.0f} s ahead",
+            f"the next launch breaks it once that was not mended for {seconds:g} s: {start}",
         )
+    elif age > lease:
+        how = "" if owner is None else f", silent for {age:.0f} s"
+        yield Finding("lock", f"{whose}{how}", breaks)
+    elif owner is not None and (age > UNMENDED_S or _is_far(owner)):
+        yield Finding(
+            "lock",
+            f"{whose}, silent for {max(age, 0.0):.0f} s",
+            f"unless it goes on, launches wait {lease - age:.0f} s more: then {start}",
+        )
+
+
+def _is_far(owner: Owner) -> bool:
+    """Whether nothing here can tell if this owner lives."""
+    return (owner.host, owner.boot) != (os.uname().nodename, boot_id())
 
 
 def _is_under_way(worker: Worker) -> bool:
@@ -174,8 +199,7 @@ def _is_under_way(worker: Worker) -> bool:
 
 
 def _is_gone(owner: Owner) -> bool:
-    here = owner.host == os.uname().nodename and owner.boot == boot_id() != "?"
-    return here and is_dead(owner.pid, owner.start)
+    return is_gone(owner, os.uname().nodename, boot_id())
 
 
 def _record(worker: Worker, seen: Seen) -> Iterator[Finding]:
@@ -196,11 +220,9 @@ def _record(worker: Worker, seen: Seen) -> Iterator[Finding]:
         return
     recorded = record.recorded
     if recorded is not None and not can_be_spawned(recorded):
-        yield Finding(
-            "record",
-            f"the recorded version {recorded.version} is gone: {_missing(recorded)}",
-            f"the next launch registers its own instead: run `{command()} start`",
-        )
+        yield _gone(recorded, missing(recorded))
+    elif seen.kind == h.DARK:
+        yield from _next_launch(worker, record)
     if (
         recorded is not None
         and seen.kind == h.SERVING
@@ -228,10 +250,31 @@ def _record(worker: Worker, seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _missing(build: Build) -> str:
-    if not os.access(build.python, os.X_OK):
-        return build.python
-    return dict(build.environment).get("PYTHONPATH", "")
+def _next_launch(worker: Worker, record: Record) -> Iterator[Finding]:
+    """Tell why the build that the next launch tries could not come up, if it could not."""
+    own, recorded = Holding(worker, "cli").own_build(), record.recorded
+    tried = recorded
+    if tried is None or (newer(own.version, tried.version) and not record.pinned):
+        tried = own
+    why = why_gone(worker, tried, IMPORT_S)
+    if not why:
+        return
+    if not tried.same_as(own) and not why_gone(worker, own, IMPORT_S):
+        yield _gone(tried, why)
+    else:
+        yield Finding(
+            "build",
+            f"version {tried.version} ({tried.app}, by {tried.python}) can't come up: {why}",
+            f"mend it, then run `{command()} restart`",
+        )
+
+
+def _gone(build: Build, why: str) -> Finding:
+    return Finding(
+        "record",
+        f"the recorded version {build.version} ({build.app}, by {build.python}) is gone: {why}",
+        f"the next launch registers its own instead: run `{command()} start`",
+    )
 
 
 def _still_counts(record: Record, rejection: Rejection) -> bool:

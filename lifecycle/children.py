@@ -38,7 +38,7 @@ READY_BYTE = b"r"
 UP_BYTE = b"u"
 
 EXIT_NO_PROGRAM = 127  # as a shell tells of it
-_BUILD_AT_FAULT = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EPERM)
+BUILD_AT_FAULT = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EPERM)
 
 # What the kernel, or the process itself, ends it by for what its code did; as exit codes.
 CRASHES = frozenset(
@@ -182,7 +182,7 @@ def spawn(
         return Process(None, ours, trouble=f"can't use {error.path}: {error.reason}")
     except OSError as error:
         trouble = f"can't run {build.python}: {error.strerror}"
-        blamed = error.errno in _BUILD_AT_FAULT and error.filename != early
+        blamed = error.errno in BUILD_AT_FAULT and error.filename != early
         return Process(None, ours, trouble=trouble, gone=EXIT_NO_PROGRAM if blamed else EXIT_LOST)
     finally:
         theirs.close()
@@ -243,7 +243,8 @@ def settings_of(worker: Worker) -> dict[str, str]:
 def can_be_spawned(build: Build) -> bool:
     """Whether the build's interpreter and its import path are still there."""
     path = dict(build.environment).get("PYTHONPATH", "").split(os.pathsep)
-    return os.access(build.python, os.X_OK) and all(
+    runs = os.access(build.python, os.X_OK) and not os.path.isdir(build.python)
+    return runs and all(
         os.path.isdir(entry) for entry in path if f"{os.sep}releases{os.sep}" in entry
     )
 

@@ -7,6 +7,7 @@ from . import states
 DARK = "dark"  # refused: nobody listens
 SILENT = "silent"  # accepts, gives no answer
 FOREIGN = "foreign"  # answers, but is not ours
+NO_ADDRESS = "no-address"  # this machine does not have the address at all
 STARTING = "starting"
 SERVING = "serving"
 LEAVING = "leaving"

@@ -12,7 +12,7 @@ from .children import CRASHES, Process, environment_of, spawn, strategies
 from .errors import FilesError
 from .fingerprint import fingerprint
 from .guard import Guard
-from .lock import SpawnLock
+from .lock import HEARTBEAT_S, SpawnLock
 from .lockfiles import PosixLockFiles, disown
 from .owner import boot_id, self_token
 from .record import (
@@ -27,7 +27,6 @@ from .record import (
 from .settings import LEASE_S, MARGIN_S, Worker
 from .system import LOCK_REFUSED, Child, Claim, Ended
 
-HEARTBEAT_S = LEASE_S / 6
 CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
 
 

@@ -14,8 +14,9 @@ from .health import Seen
 from .holding import CHILD_GRACE_S, Holding
 from .lookout import Lookout
 from .machines import Row
+from .presence import missing, why_gone
 from .probe import PROBE_TIMEOUT_S, probe
-from .record import NewerFormatError, registered, without_gone
+from .record import Build, NewerFormatError, registered, rejection_of, without_gone
 from .secret import admin_token
 from .settings import MARGIN_S, Worker
 from .system import (
@@ -39,7 +40,7 @@ RESPAWN_GRACE_S = 5.0  # a service manager waits 0.1 s, then an interpreter has 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -80,8 +81,14 @@ class PosixLauncher(Holding):
         self._lookout = Lookout(worker.path("worker.pid"))
         self._managed_until = 0.0
         self._watching = watching
+        self._tried: tuple[Build | None, ...] = ()
         self.run = os.urandom(6).hex()
         self.trace = Trace(worker.path("trace.jsonl"), machine, self.run, door)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the run's deadline, never less than none."""
+        return max(self._deadline - time.monotonic(), 0.0)
 
     async def begin(self, restart: bool) -> Run:
         """Register the own build if it is newer; note when the run began."""
@@ -94,6 +101,7 @@ class PosixLauncher(Holding):
             after, rejection = registered(standing, own, restart, time.time())
             if after != before:
                 self.write_record(after)
+            self._tried = after.recorded, after.good
         except NewerFormatError:
             self.notices.append(
                 f"{self.worker.path('launch.json')} was written by a newer incumbent; "
@@ -102,12 +110,51 @@ class PosixLauncher(Holding):
             return Run(self._began, "")
         finally:
             guard.give_back()
+        whys = {build.version: missing(build) for build in (before.recorded, before.good) if build}
         for version in gone:
-            self.notices.append(f"the recorded version {version} is gone from this machine")
+            self.notices.append(_gone_sentence(version, whys[version]))
         if rejection is not None:
             self.notices.append(_rejected_sentence(rejection.version, rejection.reason))
         recorded = after.recorded
         return Run(self._began, recorded.version if recorded else "")
+
+    def give_way(self) -> bool:
+        """Take off the record what can't come up any more, if the own build could stand in.
+
+        Gives whether it is worth to launch again. To be called when a launch has failed: only
+        then is it worth the time that an import takes.
+        """
+        own = self.own_build()
+        try:
+            before = self.read_record(guarded=False)
+            builds = {build for build in (before.recorded, before.good) if build is not None}
+            if before.recorded is not None and before.recorded not in self._tried:
+                return True  # somebody else has found out meanwhile
+            others = [build for build in builds if not build.same_as(own)]
+            if len(others) < len(builds) or rejection_of(before, own, time.time()) is not None:
+                return False
+            gone = {build: why for build in others if (why := why_gone(self.worker, build))}
+            if len(gone) < len(builds) or why_gone(self.worker, own):
+                return False
+            if gone:
+                self._take_off(gone)
+        except (FilesError, NewerFormatError):
+            return False
+        return True
+
+    def _take_off(self, gone: Mapping[Build, str]) -> None:
+        guard = self.guard()
+        guard.take(wait=True)
+        try:
+            before = self.read_record()
+            after, versions = without_gone(before, lambda build: build not in gone)
+            if after != before:
+                self.write_record(after)
+        finally:
+            guard.give_back()
+        whys = {build.version: why for build, why in gone.items()}
+        for version in versions:
+            self.notices.append(_gone_sentence(version, whys[version]))
 
     def why_older(self, version: str, wanted: str) -> list[str]:
         """Give why a run that wanted one version is content with another, if it is."""
@@ -219,6 +266,10 @@ class PosixLauncher(Holding):
             self._pause = PAUSE_S
         if self._watching is not None:
             self._watching()
+
+
+def _gone_sentence(version: str, why: str) -> str:
+    return f"the recorded version {version} is gone from this machine: {why}"
 
 
 def _rejected_sentence(version: str, reason: str) -> str:

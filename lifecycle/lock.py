@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         async def drop(self, fresh: Handle) -> None:
             """Remove the temporary file."""
 
+        async def age(self, mtime: float) -> None:
+            """Give the lock file this mtime, in place."""
+
         async def unlink(self) -> None:
             """Remove the lock file."""
 
@@ -51,6 +54,11 @@ if TYPE_CHECKING:
 
 
 TORN_S = 2.0  # a lock file still not whole after this was left by a crash between two calls
+
+# An mtime in the future is no life sign: a holder that lives mends it with its next heartbeat. So
+# a lock with one is given an age by which it is stale after two heartbeats that did not come.
+HEARTBEAT_S = LEASE_S / 6
+UNMENDED_S = 2 * HEARTBEAT_S
 
 ACQUIRED = "lock_acquired"
 STOLEN = "lock_stale_stolen"
@@ -185,6 +193,9 @@ class SpawnLock:
             fresh = await self._files.prepare(self._content)
             found = await self._files.look()
             if found is None or not await self._is_stale(found, fresh):
+                if found is not None and found.mtime > fresh.mtime:
+                    lease = _lease_of(owner_in(found.content))
+                    await self._files.age(fresh.mtime - max(lease - UNMENDED_S, 0.0))
                 await self._files.drop(fresh)
                 return HELD
             await self._files.install(fresh, keep_old=owner_in(found.content) is None)

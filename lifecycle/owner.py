@@ -61,6 +61,14 @@ def self_token() -> str:
     return start_token(os.getpid()) or "?"
 
 
+def is_another_boot(one: str, other: str) -> bool:
+    """Whether two boot ids of one host differ in more than the pid namespace.
+
+    Only on Linux: elsewhere the id moves with the clock.
+    """
+    return sys.platform == "linux" and one.partition("/")[0] != other.partition("/")[0]
+
+
 def boot_id() -> str:
     """Give what tells this boot, this host's kernel and this pid namespace from all others."""
     if sys.platform == "linux":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .health import DARK, FOREIGN, SILENT, Health, Seen, seen_of
+from .health import DARK, FOREIGN, NO_ADDRESS, SILENT, Health, Seen, seen_of
 from .quickjson import loads
-from .wire import DarkError, NotHttpError, SilentError, exchange, request_bytes
+from .wire import DarkError, NoAddressError, NotHttpError, SilentError, exchange, request_bytes
 
 PROBE_TIMEOUT_S = 1.0  # a healthy worker answers in 1 ms; `status` has 3 s for three looks
 
@@ -19,6 +19,8 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
         status, body = exchange(host, port, request, timeout)
     except DarkError:
         return Seen(DARK)
+    except NoAddressError as error:
+        return Seen(NO_ADDRESS, None, str(error))
     except SilentError as error:
         return Seen(SILENT, None, str(error))
     except NotHttpError as error:

@@ -15,11 +15,13 @@ from .launching import PosixLauncher, run_blocking
 from .probe import PROBE_TIMEOUT_S, probe
 from .record import NewerFormatError
 from .secret import admin_token
-from .settings import Worker
+from .settings import DEFAULT_HOST, Worker
 from .spawner import Spawner
 from .states import VERIFIED
 from .stopper import Stopper
 from .wire import literal
+
+BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused")
 
 Watching = Callable[[], None] | None
 
@@ -98,6 +100,11 @@ def _launch(
     launcher = PosixLauncher(worker, "spawner", door, timeout, began, watching)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner)
+    if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
+        say(launcher.notices)
+        launcher = PosixLauncher(worker, "spawner", door, launcher.remaining, began, watching)
+        spawner = Spawner(launcher, restart)
+        event = _finish(launcher, spawner)
     health = spawner.health
     if spawner.state != VERIFIED or health is None:
         raise NotVerifiedError(
@@ -130,10 +137,19 @@ def describe(seen: Seen | None, worker: Worker) -> str:
         return f"something on {where} accepts connections and does not answer ({seen.detail})"
     if seen.kind == h.FOREIGN:
         return f"{where} is held by {seen.detail}"
+    if seen.kind == h.NO_ADDRESS:
+        return f"this machine has no address {worker.host} ({seen.detail})"
     assert seen.health is not None
     health = seen.health
     how = "" if health.status == "ok" else f"{health.status} "
     return f"a {how}worker is on {where} (pid {health.pid}, version {health.version})"
+
+
+def another_address(worker: Worker) -> str:
+    """Give what to do when the machine does not have the address."""
+    if worker.host == DEFAULT_HOST:
+        return "bring the loopback up (`ip link set lo up`)"
+    return f"set INCUMBENT_HOST to {DEFAULT_HOST}, or to another loopback address there is"
 
 
 def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
@@ -141,6 +157,8 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     seen = describe(spawner.seen, worker)
     words = spawner.words
     log = worker.path("logs", "worker.log")
+    if spawner.seen is not None and spawner.seen.kind == h.NO_ADDRESS:
+        return f"{seen}; {another_address(worker)}, then run `{command()} start`"
     if event == "port_foreign":
         return (
             f"{seen}, not by our worker; free the port, or choose another by INCUMBENT_PORT, "
@@ -173,10 +191,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             told += f"; mend it, then run `{command()} restart`"
         return f"{told}; now {seen}"
     if words and (event == "launches_spent" or event.startswith("child")):
-        return (
-            f"the worker could not be started: it {words}; see {log}, "
-            f"then run `{command()} restart`; now {seen}"
-        )
+        return f"{_not_started(launcher, words, log)}; now {seen}"
     if event == "launches_spent":
         return (
             f"the worker came up, then was stopped by somebody; run `{command()} start`; now {seen}"
@@ -184,6 +199,22 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     if event == "child_stopped":
         return f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
     return f"not verified ({event}): {seen}; run `{command()} status`"
+
+
+def _not_started(launcher: PosixLauncher, words: str, log: str) -> str:
+    """Give which build could not be started, why, and what helps this user."""
+    record = run_blocking(launcher.record())
+    recorded = record.recorded if record else None
+    if recorded is None or recorded.same_as(launcher.own_build()):
+        return (
+            f"the worker could not be started: it {words}; see {log}, "
+            f"then run `{command()} restart`"
+        )
+    return (
+        f"the recorded version {recorded.version} ({recorded.app}, by {recorded.python}) could not "
+        f"be started: it {words}; see {log} and mend it, or remove "
+        f"{launcher.worker.path('launch.json')}; then run `{command()} start`"
+    )
 
 
 def _rejection(worker: Worker, version: str) -> str:
@@ -194,6 +225,8 @@ def _rejection(worker: Worker, version: str) -> str:
 
 def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str:
     seen = describe(stopper.seen, launcher.worker)
+    if stopper.seen is not None and stopper.seen.kind == h.NO_ADDRESS:
+        return f"{seen}: nothing was stopped; {another_address(launcher.worker)}"
     if event == "port_foreign":
         return f"{seen}, not by our worker: nothing was stopped"
     if stopper.words:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BUILT_IN_APP = "incumbent.server.recorder:app"
 DEFAULT_NAME = "incumbent"
+DEFAULT_HOST = "127.0.0.1"
 PORT_BASE = 27000  # below every ephemeral range, where a connect could meet itself
 PORT_SPAN = 1000
 
@@ -106,7 +107,7 @@ class Worker:
             return default
 
         self.name: str = pick("name", name, DEFAULT_NAME, _name)
-        self.host: str = pick("host", host, "127.0.0.1", _literal)
+        self.host: str = pick("host", host, DEFAULT_HOST, _literal)
         found: int | None = pick("port", port, None, _port)
         self.port = default_port(self.name) if found is None else found
         self.app: str = pick("app", app, BUILT_IN_APP, _app)

@@ -239,7 +239,7 @@ class Spawner(Driver):
         return "port_dark"
 
     async def _wait_or_foreign(self, saw: str) -> str:
-        if saw == h.FOREIGN:
+        if saw in (h.FOREIGN, h.NO_ADDRESS):
             self.facts = self.seen.detail if self.seen else ""
             return "port_foreign"
         return await self._wait("worker_starting" if saw == h.STARTING else "worker_silent")

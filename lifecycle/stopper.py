@@ -37,7 +37,7 @@ class Stopper(Driver):
         self.seen = await self._system.probe()
         if self.seen.kind == h.DARK:
             return "port_dark"
-        if self.seen.kind == h.FOREIGN:
+        if self.seen.kind in (h.FOREIGN, h.NO_ADDRESS):
             self.words = self.facts = self.seen.detail
             return "port_foreign"
         if self.seen.health is None:

@@ -17,6 +17,10 @@ class SilentError(Exception):
     """Somebody accepted; no answer came in time, or the connection was cut before one."""
 
 
+class NoAddressError(SilentError):
+    """This machine has no such address, so nobody can listen on it."""
+
+
 class NotHttpError(Exception):
     """Somebody answered in something else than HTTP."""
 
@@ -40,11 +44,17 @@ def request_bytes(
 def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int, bytes]:
     """Give the status and the body of one answer, within `timeout` seconds in all.
 
-    Raises DarkError, SilentError or NotHttpError. Connecting to oneself counts as dark: a
-    connect to a closed port inside the ephemeral range can do that (Linux 6).
+    Raises DarkError, NoAddressError, SilentError or NotHttpError. Connecting to oneself counts as
+    dark: a connect to a closed port inside the ephemeral range can do that (Linux 6).
     """
     deadline = monotonic() + timeout
-    sock = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
+    try:
+        sock = socket(_family(host), SOCK_STREAM)
+    except OSError as error:
+        trouble = _no_connection(error, host)
+        if not isinstance(trouble, NoAddressError):
+            raise  # no descriptor is left: nothing was asked
+        raise trouble from error
     try:
         sock.settimeout(timeout)
         try:
@@ -53,8 +63,8 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
             raise DarkError from error
         except TimeoutError:
             raise
-        except OSError as error:  # the listener was closed while we stood in its queue
-            raise SilentError(f"the connection failed: {error.strerror}") from error
+        except OSError as error:
+            raise _no_connection(error, host) from error
         if sock.getsockname() == sock.getpeername():
             raise DarkError
         received = b""
@@ -80,6 +90,35 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
         raise SilentError("no answer in time") from error
     finally:
         sock.close()
+
+
+def _family(host: str) -> int:
+    return AF_INET6 if ":" in host else AF_INET
+
+
+def _no_connection(error: OSError, host: str) -> SilentError:
+    """Give what it means that no connection came about, beyond a refusal."""
+    import errno
+
+    nowhere = error.errno in (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.ENETDOWN)
+    if error.errno == errno.EADDRNOTAVAIL:  # said too when every local port is taken
+        nowhere = not _is_local(host)
+    if nowhere:
+        return NoAddressError(error.strerror)
+    return SilentError(f"the connection failed: {error.strerror}")  # closed while we queued
+
+
+def _is_local(host: str) -> bool:
+    import errno
+
+    sock = socket(_family(host), SOCK_STREAM)
+    try:
+        sock.bind((host, 0))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    finally:
+        sock.close()
+    return True
 
 
 def _head(received: bytes) -> tuple[int, bytes, bytes] | None:

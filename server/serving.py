@@ -10,7 +10,9 @@ import signal
 import sys
 
 from incumbent.lifecycle.children import environment_for
-from incumbent.lifecycle.errors import IncumbentError
+from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
+from incumbent.lifecycle.health import NO_ADDRESS
+from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.tenure import Tenure
@@ -87,14 +89,21 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
     So a service manager that starts an old install does not go back on what was recorded.
     """
     from incumbent.lifecycle.launching import PosixLauncher, run_blocking
-    from incumbent.lifecycle.runs import bootstrap, say
+    from incumbent.lifecycle.runs import another_address, bootstrap, describe, say
 
+    seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+    if seen.kind == NO_ADDRESS:
+        reason = f"{describe(seen, worker)}; {another_address(worker)}"
+        raise NotVerifiedError("port_foreign", reason, seen)
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", "cli")
     run_blocking(launcher.begin(restart=False))
     own = launcher.own_build()
     record = run_blocking(launcher.record())
     recorded = record.recorded if record else None
+    if recorded is not None and recorded.version != own.version and launcher.give_way():
+        run_blocking(launcher.begin(restart=False))
+        recorded = None
     if recorded is None or recorded.version == own.version:
         say([*worker.notices, *launcher.notices])
         return own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -56,10 +57,18 @@ class Doctor:
             assert finding["next"]
         return list(said["findings"])
 
-    def only(self) -> dict[str, str]:
+    def only(self, *options: str) -> dict[str, str]:
         """Give the one thing that is wrong."""
-        (finding,) = self.findings()
+        (finding,) = self.findings(*options)
         return finding
+
+
+@contextlib.contextmanager
+def free_port() -> Iterator[tuple[int, socket.socket]]:
+    """Give a port that is nobody's, with the socket that is bound to it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1], bound
 
 
 @pytest.fixture
@@ -147,6 +156,31 @@ def test_a_program_that_accepts_and_says_nothing_is_found(world: World, doctor: 
         assert "does not answer" in doctor.only()["what"]
 
 
+def test_a_healthy_worker_elsewhere_is_not_blamed_for_a_silent_port(world: World, doctor: Doctor):
+    world.ensure(doctor.app)
+    pid = world.health().pid
+    with free_port() as (port, silent):
+        silent.listen()
+        finding = doctor.only("--port", str(port))
+    assert str(pid) not in finding["what"] + finding["next"]
+    assert finding["next"] == f"see by whom: `ss -ltnp 'sport = :{port}'`"
+    assert world.health().pid == pid
+
+
+def test_a_hung_worker_on_its_other_address_is_not_blamed_for_a_silent_port(world, doctor):
+    world.ensure(doctor.app)
+    pid = world.health().pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with socket.create_server(("127.0.0.2", world.port)):
+            world.settings["INCUMBENT_HOST"] = "127.0.0.2"
+            finding = doctor.only()
+    finally:
+        del world.settings["INCUMBENT_HOST"]
+        os.kill(pid, signal.SIGCONT)
+    assert "kill" not in finding["next"]
+
+
 def test_a_hung_worker_is_found_by_its_pid_in_time(world: World, doctor: Doctor):
     world.ensure(doctor.app)
     pid = world.health().pid
@@ -200,6 +234,43 @@ def test_a_lock_left_by_the_dead_is_found(world: World, doctor: Doctor):
 def test_a_lock_past_its_lease_is_found(world: World, doctor: Doctor):
     world.leave_lock(os.getpid(), age=100)
     assert f"held by pid {os.getpid()}" in doctor.only()["what"]
+
+
+@pytest.mark.parametrize("ahead", [60, 365 * 86400])
+def test_a_lock_of_the_living_with_a_time_in_the_future_is_found(world, doctor, ahead):
+    world.leave_lock(os.getpid(), age=-ahead)
+    finding = doctor.only()
+    assert f"held by pid {os.getpid()} on {socket.gethostname()}" in finding["what"]
+    assert "s ahead" in finding["what"]
+    assert finding["next"] == (
+        "the next launch breaks it once that was not mended for 20 s: run `worker-service start`"
+    )
+
+
+def test_a_torn_lock_with_a_time_in_the_future_is_found(doctor: Doctor, data_dir: Path):
+    path = data_dir / "spawn.lock"
+    path.write_text("{")
+    os.utime(path, (time.time() + 86400, time.time() + 86400))
+    finding = doctor.only()
+    assert "is torn" in finding["what"]
+    assert "not mended for 2 s" in finding["next"]
+
+
+def test_a_lock_of_another_host_is_found_with_how_long_it_blocks(world: World, doctor: Doctor):
+    world.leave_lock(4711, age=15, host="elsewhere")
+    finding = doctor.only()
+    assert "held by pid 4711 on elsewhere" in finding["what"]
+    assert re.search(r"launches wait 4[45] s more", finding["next"])
+
+
+def test_a_lock_of_the_living_that_misses_heartbeats_is_found(world: World, doctor: Doctor):
+    world.leave_lock(os.getpid(), age=25)
+    assert "silent for 25 s" in doctor.only()["what"]
+
+
+def test_a_lock_of_another_boot_of_this_host_is_found_as_left_behind(world, doctor):
+    world.leave_lock(os.getpid(), age=-86400, boot="another boot/pid:[1]")
+    assert f"left behind by pid {os.getpid()}" in doctor.only()["what"]
 
 
 def test_a_fresh_lock_of_the_living_is_not_found_nor_one_being_written(world, doctor):

@@ -105,6 +105,9 @@ class StepFiles:
         await _called("drop")
         await _called("close", fresh.fd)
 
+    async def age(self, mtime: float) -> None:
+        await _called("age", mtime)
+
     async def unlink(self) -> None:
         await _called("unlink")
 
@@ -238,6 +241,11 @@ class Disk:
 
     def _close(self, _: list[Any], __: int, me: list[Any], inode: int) -> Any:
         me[OPEN] = _without(me[OPEN], inode)
+
+    def _age(self, s: list[Any], actor: int, _: list[Any], mtime: float) -> Any:
+        if s[GUARD] != actor:
+            self.bad("I4r", f"{actor} ages a lock outside the guard")
+        s[INODES] = tuple((i, mtime if i == s[PATH] else m, c) for i, m, c in s[INODES])
 
     def _drop(self, _: list[Any], __: int, me: list[Any]) -> Any:
         me[TEMP] = 0

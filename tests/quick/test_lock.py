@@ -16,7 +16,7 @@ import pytest
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.guard import Guard
 from incumbent.lifecycle.launching import run_blocking
-from incumbent.lifecycle.lock import ACQUIRED, HELD, STOLEN, TORN_S, SpawnLock, owner_in
+from incumbent.lifecycle.lock import ACQUIRED, HELD, STOLEN, TORN_S, UNMENDED_S, SpawnLock, owner_in
 from incumbent.lifecycle.lockfiles import PosixLockFiles
 from incumbent.lifecycle.owner import boot_id, self_token
 from incumbent.lifecycle.settings import LEASE_S
@@ -57,6 +57,12 @@ def is_free(lock: SpawnLock) -> bool:
 
 def grow_old(path: Path, seconds: float) -> None:
     then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def make_older(path: Path, seconds: float) -> None:
+    """Let the lock be so much older than it is."""
+    then = path.stat().st_mtime - seconds
     os.utime(path, (then, then))
 
 
@@ -135,11 +141,62 @@ def test_the_fresh_lock_of_a_recycled_pid_is_stolen_at_once(path):
     assert acquire(claim(path)) == STOLEN
 
 
-@pytest.mark.parametrize("says", [{"host": "elsewhere"}, {"boot": "another boot"}, {"boot": "?"}])
-def test_the_dead_pid_of_another_host_or_boot_proves_nothing(path, says):
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"host": "elsewhere"},
+        {"host": "elsewhere", "boot": "another boot"},
+        {"boot": "?"},
+        {"boot": boot_id().partition("/")[0] + "/pid:[1]"},
+    ],
+)
+def test_the_dead_pid_of_another_host_or_namespace_proves_nothing(path, says):
     pid, start = dead_owner()
     acquire(claim(path, pid=pid, start=start, **says))
     assert acquire(claim(path)) == HELD
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a boot id moves with the clock")
+@pytest.mark.parametrize("age", [0, -365 * 86400])
+def test_the_lock_of_another_boot_of_this_host_is_stolen_at_once(path, age):
+    acquire(claim(path, boot="another boot/pid:[1]"))
+    grow_old(path, age)
+    thief = claim(path)
+    assert is_free(thief)
+    assert acquire(thief) == STOLEN
+
+
+@pytest.mark.parametrize("ahead", [5, 3600, 365 * 86400])
+def test_a_time_in_the_future_is_stale_once_two_heartbeats_have_not_mended_it(path, ahead):
+    acquire(claim(path, host="elsewhere"))
+    grow_old(path, -ahead)
+    thief = claim(path)
+    assert acquire(thief) == HELD
+    make_older(path, UNMENDED_S - 1)
+    assert acquire(thief) == HELD
+    make_older(path, 2)
+    assert acquire(thief) == STOLEN
+
+
+def test_a_time_in_the_future_that_a_heartbeat_mends_is_not_stale(path):
+    holder, thief = claim(path), claim(path)
+    acquire(holder)
+    grow_old(path, -3600)
+    acquire(thief)
+    assert holder.handle is not None
+    os.utime(holder.handle.fd)
+    make_older(path, UNMENDED_S + 1)
+    assert acquire(thief) == HELD
+    assert token_in(path) == holder.token
+
+
+def test_a_torn_lock_with_a_time_in_the_future_is_stolen_when_no_creation_can_take_so_long(path):
+    path.write_bytes(b"{")
+    grow_old(path, -365 * 86400)
+    thief = claim(path)
+    assert acquire(thief) == HELD
+    make_older(path, TORN_S + 0.5)
+    assert acquire(thief) == STOLEN
 
 
 def test_an_old_lock_of_another_host_is_stolen(path):
