@@ -24,6 +24,9 @@ STEAL = """        if not await self._files.guard(wait=False):
             fresh = await self._files.prepare(self._content)
             found = await self._files.look()
             if found is None or not await self._is_stale(found, fresh):
+                if found is not None and found.mtime > fresh.mtime:
+                    lease = _lease_of(owner_in(found.content))
+                    await self._files.age(fresh.mtime - max(lease - UNMENDED_S, 0.0))
                 await self._files.drop(fresh)
                 return HELD
             await self._files.install(fresh, keep_old=owner_in(found.content) is None)
