@@ -7,7 +7,7 @@ import pytest
 
 from incumbent.lifecycle.owner import start_token
 
-from ..world import World, eventually
+from ..world import World, dead_owner, eventually
 
 pytestmark = pytest.mark.process
 
@@ -138,3 +138,19 @@ def test_a_signal_ends_a_worker_properly(world: World, number):
     assert world.trace()[-1]["to"] == "idle/stopped"
     assert not (world.data_dir / "worker.pid").exists()
     assert world.seen().kind == "dark"
+
+
+@pytest.mark.parametrize("kind", ["torn", "another boot", "dead owner"])
+def test_a_lock_from_the_future_of_nobody_alive_holds_up_no_launch(world: World, kind):
+    pid, start = dead_owner()
+    boot = {"boot": "another boot/pid:[1]"} if kind == "another boot" else {}
+    world.leave_lock(pid, start, age=-365 * 86400, **boot)
+    if kind == "torn":
+        path = world.data_dir / "spawn.lock"
+        told = path.stat()
+        path.write_text("{")
+        os.utime(path, (told.st_mtime, told.st_mtime))
+    done = world.ensure(world.app("1.0.0"))
+    assert done.code == 0, done
+    assert done.took < 15
+    assert not (world.data_dir / "spawn.lock").exists()
