@@ -26,7 +26,14 @@ PLACES = ("data_dir", "port")
 
 
 class UsageError(Exception):
-    """The arguments make no command."""
+    """The arguments make no command; the rows below the first one say what would."""
+
+    def __init__(self, *rows: str) -> None:
+        super().__init__(*rows)
+        self.rows = rows
+
+    def __str__(self) -> str:
+        return "\n".join(self.rows)
 
 
 def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":

@@ -102,7 +102,7 @@ def _wheel(project: str, folder: str) -> str:
     Without a network only the first can work.
     """
     command = ["wheel", "--no-deps", "--wheel-dir", folder]
-    trouble = ""
+    trouble: list[str] = []
     if _can_build_here(project):
         trouble = _pip([*command, "--no-build-isolation", project])
         if not trouble:
@@ -110,7 +110,9 @@ def _wheel(project: str, folder: str) -> str:
         tell("not built with what is installed here; trying in isolation")
     said = _pip([*command, project])
     if said:
-        raise ReleaseError(f"{project} can't be built; mend it, then try again:\n{trouble or said}")
+        raise ReleaseError(
+            f"{project} can't be built; mend it, then try again:", *(trouble or said)
+        )
     return _only_wheel(folder)
 
 
@@ -160,11 +162,11 @@ def _install(wheel: str, folder: str) -> None:
         ]
     )
     if trouble:
-        raise ReleaseError(f"{os.path.basename(wheel)} can't be installed:\n{trouble}")
+        raise ReleaseError(f"{os.path.basename(wheel)} can't be installed:", *trouble)
 
 
-def _pip(arguments: list[str]) -> str:
-    """Run pip quietly; give "" or the last lines it said."""
+def _pip(arguments: list[str]) -> list[str]:
+    """Run pip quietly; give nothing, or the last lines it said."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
         stdin=subprocess.DEVNULL,
@@ -175,5 +177,5 @@ def _pip(arguments: list[str]) -> str:
         check=False,
     )
     if done.returncode == 0:
-        return ""
-    return "\n".join(done.stdout.splitlines()[-LAST_LINES:]) or f"pip exited {done.returncode}"
+        return []
+    return done.stdout.splitlines()[-LAST_LINES:] or [f"pip exited {done.returncode}"]

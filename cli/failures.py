@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
     wants_json = False
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+        raise UsageError(message, *self.format_usage().rstrip().split("\n"))
 
     def print_help(self, file: Any = None) -> None:
         del file
@@ -70,9 +70,9 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     if "trouble" in given:
         raise UsageError(given["trouble"])
     if not rest:
-        raise UsageError(f"which command?\n{_usage()}")
+        raise UsageError("which command?", *_usage())
     if rest[0] in ("-h", "--help"):
-        _show(_usage(), wants_json)
+        _show("\n".join(_usage()), wants_json)
         return 0
     if rest[0] == "--version":
         from incumbent.lifecycle.about import VERSION
@@ -85,7 +85,7 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     name, *words = rest
     module = f"incumbent.cli.{COMMANDS.get(name, '')}"
     if name not in COMMANDS or importlib.util.find_spec(module) is None:
-        raise UsageError(f"no command {name!r}\n{_usage()}")
+        raise UsageError(f"no command {name!r}", *_usage())
     chosen = importlib.import_module(module)
     parser = _Parser(prog=f"{command()} {name}", description=chosen.__doc__)
     parser.wants_json = wants_json
@@ -107,20 +107,20 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     return code
 
 
-def _usage() -> str:
+def _usage() -> tuple[str, str]:
     offered = [
         name
         for name, module in COMMANDS.items()
         if importlib.util.find_spec(f"incumbent.cli.{module}")
     ]
-    return f"usage: {command()} {USAGE}\ncommands: {', '.join(offered)}"
+    return f"usage: {command()} {USAGE}", f"commands: {', '.join(offered)}"
 
 
 def _show(text: str, wants_json: bool) -> None:
     if wants_json:
         as_json({"ok": True, "usage": text})
     else:
-        show(text.rstrip())
+        show(*text.rstrip().split("\n"))
 
 
 def _failed(wants_json: bool, error: Exception, code: int) -> int:
@@ -128,7 +128,7 @@ def _failed(wants_json: bool, error: Exception, code: int) -> int:
     if isinstance(error, OSError) and error.strerror:
         what = f"can't use {error.filename}: " if error.filename else ""
         sentence = f"{what}{error.strerror}"
-    tell(sentence)
+    tell(*getattr(error, "rows", (sentence,)))
     if wants_json:
         as_json({"ok": False, "error": sentence, "event": getattr(error, "event", "")})
     return code

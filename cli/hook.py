@@ -301,7 +301,9 @@ def _budget() -> float:
 
 
 def _tell(sentence: str) -> None:
+    from incumbent.lifecycle.messages import printable  # a hook with nothing to tell does not pay
+
     try:
-        print(f"{command()}: {sentence}", file=sys.stderr, flush=True)
+        print(printable(f"{command()}: {sentence}"), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return  # nobody listens

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.messages import printable
 
 Line = dict[str, object]
 
@@ -130,15 +131,6 @@ def readable(line: Line) -> str:
     after = f"{spent:.1f} ms" if timed else ""
     cells = [str(line.get(key, "")) for key in ("machine", "pid", "door", "from", "event", "to")]
     return printable(f"{_row((*cells, after))}  {line.get('why', '')}".rstrip())
-
-
-def printable(text: str) -> str:
-    """Give the text with everything escaped that would move a cursor or fail to be written."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 def _row(cells: tuple[str, ...]) -> str:

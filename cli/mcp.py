@@ -11,9 +11,9 @@ import os
 import signal
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
-from incumbent.lifecycle import runs
 from incumbent.lifecycle.about import VERSION, command
 from incumbent.lifecycle.errors import IncumbentError
+from incumbent.lifecycle.messages import printable, say
 from incumbent.lifecycle.settings import Worker
 
 from .tools import TOOLS, Answer, answered, bring_up
@@ -38,13 +38,13 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         raise CannotServeError(f"the MCP server needs the MCP SDK, version 2: run `{PIP}`")
     stdin, stdout = _taken()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that reads stdin can't be interrupted
-    runs.say(worker.notices)
+    say(worker.notices)
     worker.notices.clear()
     code = 0
     try:
         asyncio.run(_serve(worker, stdin, stdout))
     except* BrokenPipeError:
-        runs.say(["the MCP client does not read any more"])
+        say(["the MCP client does not read any more"])
         code = 1
     return code
 
@@ -106,7 +106,9 @@ async def _serve(worker: Worker, stdin: io.TextIOWrapper, stdout: io.TextIOWrapp
     async def call_tool(_: object, asked: types.CallToolRequestParams) -> types.CallToolResult:
         tool = by_name.get(asked.name)
         if tool is None:
-            raise MCPError(types.INVALID_PARAMS, f"no tool {asked.name!r}: {', '.join(by_name)}")
+            raise MCPError(
+                types.INVALID_PARAMS, printable(f"no tool {asked.name!r}: {', '.join(by_name)}")
+            )
         answer = await run_sync(answered, tool, worker, asked.arguments or {})
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=_text(answer))],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any
 
 from incumbent.lifecycle.about import command
+from incumbent.lifecycle.messages import json_row, printable
 
 
 def as_json(said: dict[str, Any]) -> None:
     """Print one JSON object, the only thing on stdout."""
-    show(json.dumps(said))
+    _written(json_row(said))
 
 
 class UnwrittenError(Exception):
@@ -34,6 +34,10 @@ def show(*rows: str) -> bool:
 
     Where they can't be written the work goes on too: `check_written` tells of it at its end.
     """
+    return _written(*map(printable, rows))
+
+
+def _written(*rows: str) -> bool:
     try:
         for row in rows:
             print(row, flush=row is rows[-1])
@@ -61,10 +65,11 @@ def check_written() -> None:
         raise _unwritten.pop()
 
 
-def tell(sentence: str) -> None:
-    """Say something to people, if there is somebody who hears it."""
+def tell(sentence: str, *below: str) -> None:
+    """Say something to people, with rows below it, if there is somebody who hears it."""
     try:
-        print(f"{command()}: {sentence}", file=sys.stderr, flush=True)
+        for row in (f"{command()}: {sentence}", *below):
+            print(printable(row), file=sys.stderr, flush=True)
     except OSError:
         hush(2)
 

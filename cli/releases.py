@@ -21,6 +21,7 @@ from incumbent.lifecycle.children import can_be_spawned, environment_of, strateg
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import DARK, SERVING, Health, Seen
 from incumbent.lifecycle.launching import PosixLauncher
+from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.versions import newer, same
@@ -47,7 +48,14 @@ app = _module.{attribute}
 
 
 class ReleaseError(IncumbentError):
-    """A release could not be made, or must not be used; the sentence says what to do."""
+    """A release could not be made, or must not be used; the first row says what to do."""
+
+    def __init__(self, *rows: str) -> None:
+        super().__init__(*rows)
+        self.rows = rows
+
+    def __str__(self) -> str:
+        return "\n".join(self.rows)
 
 
 class Release(NamedTuple):
@@ -321,7 +329,7 @@ def _change(worker: Worker, change: Callable[[Record], Record]) -> Record:
         ) from error
     finally:
         guard.give_back()
-    runs.say(launcher.notices)
+    say(launcher.notices)
     return before
 
 

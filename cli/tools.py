@@ -13,6 +13,7 @@ from incumbent.lifecycle import status as look
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.deliver import EVENTS_PATH
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
+from incumbent.lifecycle.messages import printable, say
 from incumbent.lifecycle.settings import Worker
 
 from .journal import Follower, Line, of_this_restart, parsed, read_journal
@@ -39,7 +40,7 @@ def bring_up(worker: Worker) -> None:
     try:
         ensure_running(worker, door=DOOR)
     except Exception as error:  # the tools are there all the same, and tell it again
-        runs.say([str(error) or repr(error)])
+        say([str(error) or repr(error)])
 
 
 def status(worker: Worker, _: Answer) -> Answer:
@@ -172,8 +173,10 @@ def answered(tool: Tool, worker: Worker, given: Answer) -> Answer:
         answer = tool.act(worker, given)
     except (IncumbentError, OSError) as error:
         answer = {"ok": False, "error": str(error), "event": getattr(error, "event", "")}
-    if not answer["ok"] and "`" not in answer["error"]:
-        answer["error"] += f"; run `{command()} doctor`"
+    if not answer["ok"]:
+        if "`" not in answer["error"]:
+            answer["error"] += f"; run `{command()} doctor`"
+        answer["error"] = printable(answer["error"])
     return answer
 
 

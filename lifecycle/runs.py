@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from . import files
 from . import health as h
@@ -12,6 +11,7 @@ from .about import command
 from .errors import NotVerifiedError, StopError
 from .health import Health, Seen
 from .launching import PosixLauncher, run_blocking
+from .messages import say
 from .probe import PROBE_TIMEOUT_S, probe
 from .record import NewerFormatError
 from .secret import admin_token
@@ -80,12 +80,6 @@ def bootstrap(worker: Worker) -> None:
     path = worker.path("settings.json")
     if not os.path.lexists(path) and files.create(path, b"{}\n"):
         say([f"first run: settings are in {path}"])
-
-
-def say(notices: Iterable[str]) -> None:
-    """Talk to people, on stderr; where it is closed, to nobody: `print` would turn to stdout."""
-    for notice in notices if sys.stderr else ():
-        print(f"incumbent: {notice}", file=sys.stderr)
 
 
 def _launch(

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 from incumbent.lifecycle import states
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.system import RECYCLE, RESTART, SHUTDOWN
-from incumbent.lifecycle.wire import literal
+
+from .admission import Admission
 
 try:
     from _operator import _compare_digest as same_secret  # `hmac` would load OpenSSL's digests
@@ -64,11 +65,11 @@ class Answer(NamedTuple):
 
 
 class Gate:
-    """An ASGI app that lets nobody in under a foreign name, and holds requests until it is open."""
+    """An ASGI app that lets in our own only, and holds requests until it is open."""
 
     def __init__(self, desk: Desk, hosts: frozenset[bytes]) -> None:
         self._desk = desk
-        self._hosts = hosts
+        self._admission = Admission(hosts)
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
 
@@ -84,12 +85,11 @@ class Gate:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        for name, value in scope["headers"]:
-            if name == b"host" and value.lower() not in self._hosts:
-                error = "this worker answers to loopback names only"
-                await _send(scope, send, _refusal(400, "foreign-host", error))
-                return
         path = scope["path"]
+        refused = self._admission.refusal(path, scope["headers"])
+        if refused is not None:
+            await _send(scope, send, _refusal(403, *refused))
+            return
         if path in RESERVED or path.startswith(RESERVED_BELOW):
             await _send(scope, send, await self._ours(scope, receive))
             return
@@ -141,12 +141,6 @@ class Gate:
         except TimeoutError:
             return _refusal(503, "busy", "the worker has not taken the ask yet")
         return Answer(202, {"accepted": True})
-
-
-def names_of(host: str, port: int) -> frozenset[bytes]:
-    """Give the Host headers under which a worker on this address may be spoken to."""
-    names = [b"localhost", b"127.0.0.1", b"[::1]", literal(host).encode()]
-    return frozenset(names + [name + b":%d" % port for name in names])
 
 
 def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:

@@ -24,6 +24,7 @@ from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.holding import CHILD_GRACE_S, Holding
 from incumbent.lifecycle.lock import HELD, owner_in
 from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.owner import self_token
 from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
@@ -128,8 +129,8 @@ class Office(Holding):
         self.state = row.dest
         self._trace.note(row, facts)
         self._manager.tell(row, self._successor)
-        while self.notices:
-            print(f"incumbent: {self.notices.pop(0)}", file=sys.stderr)
+        say(self.notices)
+        self.notices.clear()
         if row.dest == VERIFIED and row.source in COMING_UP:
             await self._opened()
 
@@ -139,7 +140,7 @@ class Office(Holding):
         """Listen on the address, fenced by the lease; the only proof of holding the port."""
         step = await self._listened()
         if step.event != "listen_ok":
-            print(f"incumbent: {step.reason}", file=sys.stderr, flush=True)
+            say([step.reason])
         return step
 
     async def _listened(self) -> Step:
@@ -233,7 +234,7 @@ class Office(Holding):
         try:
             files.replace(self.worker.path("worker.pid"), json.dumps(said).encode() + b"\n")
         except FilesError as error:
-            print(f"incumbent: {error}", file=sys.stderr)
+            say([str(error)])
         self._watchdog.start()
 
     async def remove_pid(self) -> None:
@@ -282,7 +283,7 @@ class Office(Holding):
         return Step("imported")
 
     def _names(self) -> frozenset[bytes]:
-        from .gate import names_of
+        from .admission import names_of
 
         return names_of(self.worker.host, self.worker.port)
 
@@ -316,7 +317,7 @@ class Office(Holding):
 
     def _failed(self, event: str, words: str) -> Step:
         self._watchdog.call_off()
-        print(f"incumbent: {words}", file=sys.stderr, flush=True)
+        say([words])
         return Step(event, words)
 
     def _last_act(self) -> None:

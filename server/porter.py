@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from .admission import Admission
+
 HEALTH = b"GET /api/health HTTP/1."
 READINESS = b"GET /api/readiness HTTP/1."
 HEAD_LIMIT_BYTES = 8192
@@ -20,7 +22,7 @@ MOMENT_S = 0.001  # what has come already is read in less
 class Porter:
     """A thread that answers for the gate on the listener, setting aside what it can't answer.
 
-    To it the worker is never ready, and nobody is let in under a name not among `hosts`.
+    To it the worker is never ready. Like the gate, it lets in who speaks under one of `hosts`.
     """
 
     def __init__(
@@ -30,7 +32,7 @@ class Porter:
         report: Callable[[], dict[str, object]],
     ) -> None:
         self._listener = listener.dup()
-        self._hosts, self._report = hosts, report
+        self._admission, self._report = Admission(hosts), report
         self._wake, self._told = socket.socketpair()
         self.aside: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -76,11 +78,12 @@ class Porter:
         return True
 
     def _answer(self, asked: bytes) -> tuple[str, dict[str, object]]:
-        for line in asked.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            if name.lower() == b"host" and value.strip().lower() not in self._hosts:
-                error = "this worker answers to loopback names only"
-                return "400 Bad Request", {"error": error, "code": "foreign-host"}
+        path = asked.split(b" ", 2)[1].decode()
+        lines = [line.partition(b":") for line in asked.split(b"\r\n")[1:]]
+        headers = [(name.lower(), value.strip()) for name, _, value in lines]
+        refused = self._admission.refusal(path, headers)
+        if refused is not None:
+            return "403 Forbidden", {"error": refused.error, "code": refused.code}
         report = self._report()
         if asked.startswith(HEALTH):
             return "200 OK", report

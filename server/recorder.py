@@ -25,6 +25,7 @@ __version__ = VERSION  # what the worker reports
 EVENT_LIMIT_BYTES = 16_000_000
 PAGE_LIMIT = 1000
 NAME_LIMIT = 200
+KIND, JSON = "content-type", "application/json"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -95,6 +96,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 async def _post(request: Request) -> Response:
+    kinds = [kind.partition(";")[0].strip().lower() for kind in request.headers.getlist(KIND)]
+    if kinds != [JSON]:  # the other kinds are those that any page may send unasked
+        return _refusal(415, f"an event is sent as {JSON}")
     if int(request.headers.get("content-length") or 0) > EVENT_LIMIT_BYTES:
         return _refusal(413, f"an event is at most {EVENT_LIMIT_BYTES} bytes")
     try:
@@ -130,7 +134,7 @@ async def _get(request: Request) -> Response:
     found = await asyncio.get_running_loop().run_in_executor(state.thread, *ask)
     said = {"events": found, "next": found[-1]["number"] if found else after}
     # In ASCII, since a payload may hold half a surrogate pair, which no other encoding can say.
-    return Response(json.dumps(said), media_type="application/json")
+    return Response(json.dumps(said), media_type=JSON)
 
 
 def _refuse(constant: str) -> NoReturn:

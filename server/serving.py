@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ import sys
 from incumbent.lifecycle.children import environment_for
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import NO_ADDRESS
+from incumbent.lifecycle.messages import json_row, say
 from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
@@ -38,7 +38,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         manager = Manager(os.environ, by_hand, managed)
         output = Output(worker.path("logs", "worker.log"), birth.early, worker.log_level)
     except IncumbentError as error:
-        print(f"incumbent: {error}", file=sys.stderr)
+        say([str(error)])
         _tell_result(result, 1, str(error))
         return 1
     tenure = asyncio.run(_serve(worker, birth, output, manager))
@@ -80,7 +80,7 @@ def _tell_result(result: int | None, code: int, error: str, event: str = "") -> 
     if code:
         said["error"] = error
     with contextlib.suppress(OSError):  # nobody reads it any more
-        os.write(result, json.dumps(said).encode() + b"\n")
+        os.write(result, json_row(said).encode() + b"\n")
 
 
 def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int | None) -> Build:
@@ -89,7 +89,7 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
     So a service manager that starts an old install does not go back on what was recorded.
     """
     from incumbent.lifecycle.launching import PosixLauncher, run_blocking
-    from incumbent.lifecycle.runs import another_address, bootstrap, describe, say
+    from incumbent.lifecycle.runs import another_address, bootstrap, describe
 
     seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
     if seen.kind == NO_ADDRESS:

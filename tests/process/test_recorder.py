@@ -17,10 +17,12 @@ class Recorder:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, dict]:
+    def ask(
+        self, method: str, path: str, body: str | None = None, kind: str = "application/json"
+    ) -> tuple[int, dict]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, {"Content-Type": kind} if kind else {})
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -29,6 +31,10 @@ class Recorder:
     def post(self, payload: str, event: str = '"tool"', identity: str = "") -> int:
         said = f'{{"id": "{identity or uuid.uuid4()}", "event": {event}, "payload": {payload}}}'
         return self.ask("POST", "/api/events", said)[0]
+
+    def post_as(self, kind: str) -> int:
+        said = f'{{"id": "{uuid.uuid4()}", "event": "tool"}}'
+        return self.ask("POST", "/api/events", said, kind)[0]
 
     def events(self) -> list[dict]:
         status, said = self.ask("GET", "/api/events")
@@ -70,3 +76,18 @@ def test_only_its_user_can_read_what_is_recorded(recorder: Recorder, world: Worl
     assert recorder.post('{"prompt": "secret"}') == 201
     modes = {path.name: path.stat().st_mode & 0o777 for path in world.data_dir.glob("events.db*")}
     assert set(modes.values()) == {0o600}, modes
+
+
+FORMS = ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+ODD = ["application/jsonp", "application/json, text/plain", "text/plain; application/json", ";"]
+
+
+@pytest.mark.parametrize("kind", FORMS + ODD)
+def test_what_a_form_could_send_is_no_event(recorder: Recorder, kind):
+    assert recorder.post_as(kind) == 415
+    assert recorder.events() == []
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_is_an_event_whatever_its_parameters(recorder: Recorder, kind):
+    assert recorder.post_as(kind) == 201

@@ -114,7 +114,7 @@ def test_a_worker_that_is_not_up_yet_is_not_ready_and_lets_no_foreign_name_in(wo
     assert asked(world, "/api/readiness")[0] == 503
     for path in ("/api/health", "/api/readiness"):
         code, text = asked(world, path, "evil.example")
-        assert code == 400
+        assert code == 403
         assert "loopback" in text
         assert "pid" not in text
     assert world.end(launcher).code == 1

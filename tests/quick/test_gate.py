@@ -20,6 +20,7 @@ LIMIT_S = 10.0
 class Answer(NamedTuple):
     status: int
     body: bytes
+    names: frozenset[bytes] = frozenset()
 
     @property
     def said(self) -> Any:
@@ -72,7 +73,8 @@ async def call(
     }  # fmt: skip
     await asyncio.wait_for(gate(scope, receive, send), LIMIT_S)
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
-    return Answer(sent[0]["status"], content)
+    names = frozenset(name for name, _ in sent[0]["headers"])
+    return Answer(sent[0]["status"], content, names)
 
 
 def answer(desk: Desk, path: str, *, opened: bool = True, **request: Any) -> Answer:
@@ -120,13 +122,48 @@ def test_a_loopback_name_is_let_in(host):
 @pytest.mark.parametrize("path", ["/", "/api/health", "/api/admin/shutdown"])
 def test_a_foreign_name_is_not_let_in(host, path):
     desk = Desk()
-    assert answer(desk, path, headers=((b"host", host),)).status == 400
+    assert answer(desk, path, headers=((b"host", host),)).status == 403
     assert desk.asked == []
 
 
 def test_a_second_name_is_not_let_in_behind_a_good_one():
     headers = ((b"host", HOST), (b"host", b"evil.example"))
-    assert answer(Desk(), "/", headers=headers).status == 400
+    assert answer(Desk(), "/", headers=headers).status == 403
+
+
+def test_a_request_without_a_name_is_not_let_in():
+    assert answer(Desk(), "/", headers=()).status == 403
+
+
+FOREIGN_PAGES = [(b"origin", b"http://evil.example"), (b"sec-fetch-site", b"cross-site")]
+
+
+@pytest.mark.parametrize("header", FOREIGN_PAGES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@pytest.mark.parametrize(
+    "path", ["/", "//api/events", "/api/health", "/api/admin/shutdown", "/api/admin/../x"]
+)
+def test_a_foreign_page_is_told_nothing_and_moves_nothing(path, method, header):
+    async def run() -> None:
+        gate = Gate(Desk(), frozenset({HOST}))
+        gate.open(never)
+        headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()), header)
+        refused = await call(gate, path, method, headers=headers)
+        assert refused.status == 403
+        assert refused.names == {b"content-type", b"content-length"}  # none of CORS
+        if method != "HEAD":
+            assert set(refused.said) == {"error", "code"}
+
+    asyncio.run(run())
+
+
+async def never(scope: Any, _: Any, __: Any) -> None:
+    raise AssertionError(f"the app was asked {scope}")
+
+
+def test_a_page_of_the_worker_itself_is_let_in():
+    headers = ((b"host", HOST), (b"origin", b"http://" + HOST), (b"sec-fetch-site", b"same-origin"))
+    assert answer(Desk(), "/", headers=headers).body == b"hosted /"
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/events", "/api/healthy", "/lifecycles"])
@@ -267,7 +304,16 @@ def test_an_ask_without_end_is_refused():
 
 
 @pytest.mark.parametrize("path", ["/", "/api/health"])
-def test_a_websocket_under_a_foreign_name_is_closed(path):
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"host", b"evil.example")],
+        *([(b"host", HOST), header] for header in FOREIGN_PAGES),
+        [(b"host", HOST), (b"origin", b"null")],
+    ],
+)
+def test_a_websocket_of_a_foreign_page_is_closed_before_it_is_accepted(path, headers):
     async def run() -> list[Any]:
         gate = Gate(Desk(), frozenset({HOST}))
         gate.open(hosted)
@@ -276,7 +322,7 @@ def test_a_websocket_under_a_foreign_name_is_closed(path):
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "websocket", "path": path, "headers": [(b"host", b"evil.example")]}
+        scope = {"type": "websocket", "path": path, "headers": headers}
         await gate(scope, None, send)
         return sent
 

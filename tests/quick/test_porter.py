@@ -56,11 +56,29 @@ def test_nobody_is_told_that_the_worker_is_ready(listener):
 
 @pytest.mark.usefixtures("porter")
 @pytest.mark.parametrize("asks", [HEALTH, READINESS])
-def test_a_foreign_name_is_told_nothing(listener, asks):
-    foreign = asks.replace(b"localhost", b"evil.example").replace(b"LOCALHOST", b"evil.example")
-    status, said = answer(listener, foreign)
-    assert status == 400
-    assert "state" not in said
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Host: evil.example\r\n",
+        b"",
+        b"Host: localhost\r\nHost: localhost\r\n",
+        b"Host : localhost\r\n",
+        b"Host: localhost\r\norigin: http://evil.example\r\n",
+        b"Host: localhost\r\nSEC-FETCH-SITE: same-site\r\n",
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_foreign_page_is_told_nothing(listener, asks, head, version):
+    first = asks.partition(b"\r\n")[0].removesuffix(b"1.1") + version
+    status, said = answer(listener, first + b"\r\n" + head + b"\r\n")
+    assert status == 403
+    assert set(said) == {"error", "code"}
+
+
+@pytest.mark.usefixtures("porter")
+def test_a_program_that_says_it_was_begun_by_hand_is_told(listener):
+    asks = HEALTH.replace(b"\r\n\r\n", b"\r\nSec-Fetch-Site: none\r\n\r\n")
+    assert answer(listener, asks)[0] == 200
 
 
 def test_every_other_visitor_is_set_aside_unheard(listener):
