@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from incumbent.lifecycle.wire import literal
 
-FROM_OURSELVES: tuple[list[bytes], ...] = ([], [b"same-origin"], [b"none"])  # `same-site` is a page on any other port
+# `same-site` is a page on any other port of this machine.
+FROM_OURSELVES: tuple[list[bytes], ...] = ([], [b"same-origin"], [b"none"])
 
 
 class Refusal(NamedTuple):
