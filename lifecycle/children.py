@@ -241,7 +241,16 @@ def settings_of(worker: Worker) -> dict[str, str]:
 
 
 def can_be_spawned(build: Build) -> bool:
-    """Whether the build's interpreter and its import path are still there."""
+    """Whether the build's interpreter and its import path are still there.
+
+    One whose words no process can take, for a NUL or half a surrogate pair, is not.
+    """
+    words = (build.version, build.app, build.python, *sum(build.environment, ()))
+    try:
+        if any(b"\0" in os.fsencode(word) for word in words):
+            return False
+    except UnicodeEncodeError:
+        return False
     path = dict(build.environment).get("PYTHONPATH", "").split(os.pathsep)
     runs = os.access(build.python, os.X_OK) and not os.path.isdir(build.python)
     return runs and all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 from .about import FORMAT
 from .versions import lower, newer
@@ -211,26 +210,16 @@ def _build_from(said: object) -> Build:
     pairs = tuple(environment.items())
     if not all(isinstance(text, str) for text in (*strategies, *sum(pairs, ()))):
         raise ValueError("an environment that is no text")
-    return _spawnable(
-        Build(
-            _text(said, "version"),
-            _text(said, "app"),
-            _text(said, "python"),
-            pairs,
-            _text(said, "fingerprint", ""),
-            tuple(strategies),
-            _text(said, "registeredAt", ""),
-            _text(said, "registeredBy", ""),
-        )
+    return Build(
+        _text(said, "version"),
+        _text(said, "app"),
+        _text(said, "python"),
+        pairs,
+        _text(said, "fingerprint", ""),
+        tuple(strategies),
+        _text(said, "registeredAt", ""),
+        _text(said, "registeredBy", ""),
     )
-
-
-def _spawnable(build: Build) -> Build:
-    """Give the build; raises ValueError for words that no process can be given."""
-    for word in (build.version, build.app, build.python, *sum(build.environment, ())):
-        if b"\0" in os.fsencode(word):  # which refuses half a surrogate pair
-            raise ValueError("a build with words that are no text")
-    return build
 
 
 def _rejection_from(said: object) -> Rejection:
