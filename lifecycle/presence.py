@@ -67,7 +67,11 @@ def why_gone(worker: Worker, build: Build, seconds: float = CHECK_S) -> str:
 
 def missing(build: Build) -> str:
     """Give what a build that can't be spawned lacks: its interpreter, or its import path."""
-    if not os.access(build.python, os.X_OK) or os.path.isdir(build.python):
+    try:
+        runs = os.access(build.python, os.X_OK) and not os.path.isdir(build.python)
+    except ValueError:  # no text that can name a file
+        runs = False
+    if not runs:
         return f"there is no program {build.python}"
     return f"there is no folder {dict(build.environment).get('PYTHONPATH', '')}"
 
