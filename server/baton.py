@@ -6,15 +6,32 @@ import array
 import os
 import socket
 import struct
+from typing import NamedTuple
+
+from .descriptors import room
 
 _HEAD = struct.Struct("!cI")
 _BATON = b"B"
+_SHARED = b"S"  # the same, of a socket that a service manager holds too; 0.1.0 reads both alike
 _MORE = b"C"
 _CHUNK = 200  # the kernel passes at most 253 descriptors in one message (unix(7))
 PASS_TIMEOUT_S = 2.0
 
 
-def send(pipe: socket.socket, listener: socket.socket, kept: list[socket.socket]) -> bool:
+class Baton(NamedTuple):
+    """What was passed; `shared` says that a service manager holds the listener too."""
+
+    listener: socket.socket
+    kept: list[socket.socket]
+    shared: bool
+
+
+def send(
+    pipe: socket.socket,
+    listener: socket.socket,
+    kept: list[socket.socket],
+    shared: bool = False,
+) -> bool:
     """Send the baton; False when the understudy is gone.
 
     Connections that the kernel does not take any more stay with the sender.
@@ -22,7 +39,9 @@ def send(pipe: socket.socket, listener: socket.socket, kept: list[socket.socket]
     pipe.settimeout(PASS_TIMEOUT_S)
     chunks = [kept[i : i + _CHUNK] for i in range(0, len(kept), _CHUNK)]
     try:
-        socket.send_fds(pipe, [_HEAD.pack(_BATON, len(chunks))], [listener.fileno()])
+        socket.send_fds(
+            pipe, [_HEAD.pack(_SHARED if shared else _BATON, len(chunks))], [listener.fileno()]
+        )
         for chunk in chunks:
             fds = [connection.fileno() for connection in chunk]
             socket.send_fds(pipe, [_HEAD.pack(_MORE, len(fds))], fds)
@@ -31,32 +50,44 @@ def send(pipe: socket.socket, listener: socket.socket, kept: list[socket.socket]
     return True
 
 
-def receive(pipe: socket.socket) -> tuple[socket.socket, list[socket.socket]] | None:
-    """Wait for the baton; None when the predecessor is gone.
+def receive(pipe: socket.socket) -> Baton | None:
+    """Wait for the baton; None when the predecessor is gone, or there is no descriptor for it.
 
-    Every descriptor is made close-on-exec by the call that receives it.
+    Every descriptor is made close-on-exec by the call that receives it. The listener comes first;
+    connections for which there is no room are closed, or were not even received.
     """
     pipe.setblocking(True)
     try:
         head = _receive_one(pipe)
-        if head is None:
+        if head is None or not head[2]:
             return None
-        chunks, fds = head
+        kind, chunks, fds = head
         listener = _socket_of(fds[0])
         kept: list[socket.socket] = []
         for _ in range(chunks):
             more = _receive_one(pipe)
             if more is None:
                 break
-            kept += [_socket_of(fd) for fd in more[1]]
+            kept += _with_room(more[2])
     except OSError:
         return None
-    return listener, kept
+    return Baton(listener, kept, kind == _SHARED)
 
 
-def _receive_one(pipe: socket.socket) -> tuple[int, list[int]] | None:
-    room = socket.CMSG_SPACE(_CHUNK * array.array("i").itemsize)
-    said, extra, _, _ = pipe.recvmsg(_HEAD.size, room, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+def _with_room(fds: list[int]) -> list[socket.socket]:
+    """Keep the connections that leave some descriptors for the work: numbers rise as they go."""
+    kept = []
+    for fd in fds:
+        if fd < room():
+            kept.append(_socket_of(fd))
+        else:
+            os.close(fd)
+    return kept
+
+
+def _receive_one(pipe: socket.socket) -> tuple[bytes, int, list[int]] | None:
+    space = socket.CMSG_SPACE(_CHUNK * array.array("i").itemsize)
+    said, extra, _, _ = pipe.recvmsg(_HEAD.size, space, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
     if len(said) < _HEAD.size:
         return None
     fds = array.array("i")
@@ -65,7 +96,8 @@ def _receive_one(pipe: socket.socket) -> tuple[int, list[int]] | None:
             fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
     for fd in fds:
         os.set_inheritable(fd, False)
-    return int(_HEAD.unpack(said)[1]), list(fds)
+    what, number = _HEAD.unpack(said)
+    return what, int(number), list(fds)
 
 
 def _socket_of(fd: int) -> socket.socket:

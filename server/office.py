@@ -37,6 +37,7 @@ from incumbent.lifecycle.versions import same
 
 from . import baton
 from .birth import Birth
+from .forked import leave_children
 from .logs import Output
 from .manager import Manager
 from .watchdog import Watchdog
@@ -59,6 +60,8 @@ class Office(Holding):
         self.state = ""
         self._token = ""
         self._listener: socket.socket | None = None
+        self._shared = bool(manager.passed_on)  # a manager may hold our socket too
+        self._alone = False  # nobody else listens on our socket, or is about to
         self._kept: list[socket.socket] = []
         self._since = self._began = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -75,6 +78,7 @@ class Office(Holding):
         self._wait_until = 0.0
         self._watchdog = Watchdog(worker.start_timeout, self._last_act)
         self._trace = Trace(worker.path("trace.jsonl"), "worker", self.instance[:12], birth.door)
+        leave_children(worker.host, worker.port, self._pipes)
 
     # What the gate sees.
 
@@ -164,6 +168,8 @@ class Office(Holding):
             if owner is None or owner.token != lease:
                 return Step("lease_gone", "the spawn lock no longer carries our parent's token")
             self._listener = passed or self._new_listener()
+            self._shared = self._shared or passed is not None
+            self._alone = not self._shared
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
                 raise
@@ -214,10 +220,13 @@ class Office(Holding):
         )
 
     async def close(self) -> None:
-        """Free the port."""
+        """Free the port, also from copies that strayed; one that was passed on lives on."""
         if self._house is not None:
             self._house.host.close_kept()
         if self._listener is not None:
+            if self._alone:
+                with contextlib.suppress(OSError):
+                    self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
 
@@ -340,6 +349,7 @@ class Office(Holding):
     async def say_up(self) -> None:
         """Tell the parent, in a byte that outlives us, that we are about to answer ok."""
         self._tell_parent(UP_BYTE)
+        self._alone = not self._shared  # whoever passed us the socket never takes it back now
         if self._birth.by_hand:
             await self.mark_good(self._birth.build or self.own_build())
             await self.release()
@@ -479,20 +489,27 @@ class Office(Holding):
         """Stop accepting; finish what is in flight, under a deadline."""
         for number in list(self._futures):
             await self.accept_ask(Ask("", number))  # nobody in flight may wait for what is over
-        keep = bool(self._processes)
-        cut = await self._house.host.drain(keep, self.worker.drain_timeout)
-        if cut:
-            print(f"incumbent: {cut} connections cut off at the deadline", file=sys.stderr)
+        host = self._house.host
+        try:
+            told = await host.drain(bool(self._processes), self.worker.drain_timeout)
+        except Exception as error:  # the app still has to end, the port to be passed on
+            host.cut()
+            told = [f"everything cut off, since the drain failed: {error!r}"]
+        for sentence in told:
+            print(f"incumbent: on the way out: {sentence}", file=sys.stderr)
 
     async def accept_again(self) -> None:
-        """Accept connections on the port that we still hold."""
+        """Accept connections on the port that we still hold; who had it from us is gone."""
+        self._alone = not self._shared
         self._house.open()
         await self._accept()
 
     async def pass_baton(self, child: Child) -> bool:
         """Give the understudy the listening socket; False when it is gone."""
         assert self._listener is not None
-        return baton.send(self.process(child).pipe, self._listener, self._house.host.kept)
+        self._alone = False
+        pipe = self.process(child).pipe
+        return baton.send(pipe, self._listener, self._house.host.kept, self._shared)
 
     async def await_baton(self) -> Step:
         """Wait for the socket, the end of the parent, or a stop."""
@@ -512,9 +529,15 @@ class Office(Holding):
         if received is None:
             return Step("pipe_closed")
         self._learn_token()
-        self._listener, self._kept = received
+        self._listener, self._kept = received.listener, received.kept
+        self._shared = self._shared or received.shared
         self._since = time.monotonic()
         return Step("baton")
+
+    def _pipes(self) -> list[Any]:
+        """Give our ends of the pairs by which we and ours report."""
+        pipes = [self._birth.pipe, *(process.pipe for process in self._processes.values())]
+        return [pipe for pipe in pipes if hasattr(pipe, "fileno")]
 
     def tick(self) -> None:
         """Renew what changes by the second."""

@@ -44,6 +44,7 @@ class Porter:
 
     def stop(self) -> list[socket.socket]:
         """Stop, and give the connections set aside."""
+        self._told.shutdown(socket.SHUT_RDWR)  # a child that the import forked has a copy
         self._told.close()
         self._thread.join()
         self._wake.close()

@@ -10,7 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +23,9 @@ from incumbent.lifecycle.settings import Worker
 __version__ = VERSION  # what the worker reports
 
 EVENT_LIMIT_BYTES = 16_000_000
+DISCARDED_LIMIT_BYTES = 2 * EVENT_LIMIT_BYTES  # read on so far, to be heard by who is still sending
 PAGE_LIMIT = 1000
+PAGE_LIMIT_BYTES = 8_000_000  # of payloads; one event is given in any case
 NAME_LIMIT = 200
 KIND, JSON = "content-type", "application/json"
 
@@ -36,6 +38,9 @@ CREATE TABLE IF NOT EXISTS events (
     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 )
 """
+
+
+_Row = tuple[int, str, str, str, str]
 
 
 class Events:
@@ -63,22 +68,42 @@ class Events:
             )
         return cursor.rowcount == 1
 
-    def after(self, number: int, limit: int) -> list[dict[str, Any]]:
-        """Give the events that came after this number, in order."""
-        return self._found("WHERE number > ? ORDER BY number LIMIT ?", number, limit)
+    def after(self, number: int, limit: int) -> bytes:
+        """Give a page of the events that came after this number, in order."""
+        found = self._found("WHERE number > ? ORDER BY number LIMIT ?", number, limit)
+        return _page(found, number)
 
-    def last(self, limit: int) -> list[dict[str, Any]]:
-        """Give the last events, in order."""
-        return self._found("ORDER BY number DESC LIMIT ?", limit)[::-1]
+    def last(self, limit: int) -> bytes:
+        """Give a page of the last events, in order."""
+        return _page(self._found("ORDER BY number DESC LIMIT ?", limit)[::-1], 0)
 
-    def _found(self, which: str, *values: int) -> list[dict[str, Any]]:
+    def _found(self, which: str, *values: int) -> list[_Row]:
+        """Give as many rows as fit into a page."""
         rows = self._database.execute(
             f"SELECT number, id, event, payload, at FROM events {which}", values
         )
-        return [
-            {"number": n, "id": i, "event": e, "payload": json.loads(p), "at": at}
-            for n, i, e, p, at in rows
-        ]
+        found: list[_Row] = []
+        length = 0
+        with contextlib.closing(rows):
+            for row in rows:
+                length += len(row[3])
+                if found and length > PAGE_LIMIT_BYTES:
+                    break
+                found.append(row)
+        return found
+
+
+def _page(rows: list[_Row], after: int) -> bytes:
+    """Give the JSON of a page; payloads are JSON in ASCII already, and put in as they are.
+
+    In ASCII, since a payload may hold half a surrogate pair, which no other encoding can say.
+    """
+    events = ", ".join(
+        f'{{"number": {number}, "id": "{identity}", "event": {json.dumps(event)}, '
+        f'"payload": {payload}, "at": "{at}"}}'
+        for number, identity, event, payload, at in rows
+    )
+    return f'{{"events": [{events}], "next": {rows[-1][0] if rows else after}}}'.encode("ascii")
 
 
 @contextlib.asynccontextmanager
@@ -100,9 +125,43 @@ async def _post(request: Request) -> Response:
     if kinds != [JSON]:  # the other kinds are those that any page may send unasked
         return _refusal(415, f"an event is sent as {JSON}")
     if int(request.headers.get("content-length") or 0) > EVENT_LIMIT_BYTES:
-        return _refusal(413, f"an event is at most {EVENT_LIMIT_BYTES} bytes")
+        return _too_long()
+    body = await _body(request)
+    if body is None:
+        return _too_long({"connection": "close"})
+    state = request.app.state
     try:
-        said = json.loads(await request.body(), parse_constant=_refuse)
+        identity, new = await asyncio.get_running_loop().run_in_executor(
+            state.thread, _recorded, state.events, body
+        )
+    except _MalformedError as error:
+        return _refusal(400, f"an event is {{id, event, payload}}: {error}")
+    return JSONResponse({"id": identity, "new": new}, 201 if new else 200)
+
+
+async def _body(request: Request) -> bytes | None:
+    """Give the body; None when it is too long, announced or not: it is not kept then."""
+    body = bytearray()
+    length = 0
+    async for chunk in request.stream():
+        length += len(chunk)
+        if length <= EVENT_LIMIT_BYTES:
+            body += chunk
+        else:
+            body.clear()
+        if length > DISCARDED_LIMIT_BYTES:
+            break
+    return bytes(body) if length <= EVENT_LIMIT_BYTES else None
+
+
+class _MalformedError(ValueError):
+    """What was sent is no event."""
+
+
+def _recorded(events: Events, body: bytes) -> tuple[str, bool]:
+    """Record the event in a body; give its id, and whether it is new."""
+    try:
+        said = json.loads(body, parse_constant=_refuse)
         identity = str(uuid.UUID(said["id"]))
         event, payload = said["event"], said.get("payload", {})
         if not isinstance(event, str) or not 0 < len(event) <= NAME_LIMIT:
@@ -112,12 +171,8 @@ async def _post(request: Request) -> Response:
             raise TypeError("payload is no object")
         text = json.dumps(payload, allow_nan=False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return _refusal(400, f"an event is {{id, event, payload}}: {error}")
-    state = request.app.state
-    new = await asyncio.get_running_loop().run_in_executor(
-        state.thread, state.events.add, identity, event, text
-    )
-    return JSONResponse({"id": identity, "new": new}, 201 if new else 200)
+        raise _MalformedError(str(error)) from None
+    return identity, events.add(identity, event, text)
 
 
 async def _get(request: Request) -> Response:
@@ -131,18 +186,20 @@ async def _get(request: Request) -> Response:
         return _refusal(400, f"after, limit and last are whole numbers: {error}")
     state = request.app.state
     ask = (state.events.last, last) if last else (state.events.after, after, limit)
-    found = await asyncio.get_running_loop().run_in_executor(state.thread, *ask)
-    said = {"events": found, "next": found[-1]["number"] if found else after}
-    # In ASCII, since a payload may hold half a surrogate pair, which no other encoding can say.
-    return Response(json.dumps(said), media_type=JSON)
+    page = await asyncio.get_running_loop().run_in_executor(state.thread, *ask)
+    return Response(page, media_type=JSON)
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _refusal(status: int, error: str) -> Response:
-    return JSONResponse({"error": error}, status)
+def _too_long(headers: dict[str, str] | None = None) -> Response:
+    return _refusal(413, f"an event is at most {EVENT_LIMIT_BYTES} bytes", headers)
+
+
+def _refusal(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": error}, status, headers)
 
 
 app = Starlette(

@@ -18,6 +18,7 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.tenure import Tenure
 
 from .birth import Birth
+from .descriptors import raise_limit
 from .logs import Output
 from .manager import FROM_MANAGER, Manager
 from .office import Office
@@ -30,6 +31,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
     `as_json`, that how it ended is all that may be on stdout.
     """
     _stand_alone()
+    raise_limit()
     result = _result_alone_on_stdout() if as_json else None
     try:
         worker = Worker()

@@ -41,7 +41,7 @@ def test_a_connection_that_comes_in_while_a_drain_begins_is_served_after_it(turn
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 draining = asyncio.ensure_future(host.drain(True, PATIENCE_S))
-                assert await draining == 0
+                assert await draining == []
                 await host.accept(listener)
                 if not asked:
                     client.sendall(REQUEST)

@@ -21,6 +21,7 @@ ORDER: Final = (
     "throughput",
     "idle",
     "killed",
+    "gap_kinds",  # last: it installs what the apps of its clients need
 )
 
 

@@ -159,9 +159,9 @@ OFFICE_FAULTS = (
         (
             Edit(
                 OFFICE,
-                "        self._listener, self._kept = received\n"
+                "        self._shared = self._shared or received.shared\n"
                 "        self._since = time.monotonic()\n",
-                "        self._listener, self._kept = received\n",
+                "        self._shared = self._shared or received.shared\n",
             ),
         ),
         ("V5", "L2"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from incumbent.lifecycle.children import Process
 from incumbent.lifecycle.holding import Holding
 from incumbent.lifecycle.record import Build, decoded
 from incumbent.lifecycle.settings import Worker
-from incumbent.lifecycle.system import Step
+from incumbent.lifecycle.system import Child, Step
 from incumbent.server import baton
 from incumbent.server.birth import Birth
 from incumbent.server.logs import Output
@@ -170,3 +172,75 @@ def test_a_holder_changes_the_record(worker):
     record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
     assert record.good == build
     asyncio.run(its.release())
+
+
+def passing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> tuple[Office, socket.socket]:
+    """Give an office that listens, and its end of a pair to a successor."""
+    parent = holder(worker)
+    one = office(worker, monkeypatch, LEASE=parent.lease)
+    assert listened(one).event == "listen_ok"
+    asyncio.run(parent.release())
+    ours, theirs = socket.socketpair()
+    one._processes[1] = Process(None, ours)
+    one._house = SimpleNamespace(host=SimpleNamespace(kept=[], close_kept=lambda: None))
+    return one, theirs
+
+
+def test_whoever_has_passed_the_socket_on_only_closes_its_copy(worker, monkeypatch):
+    one, theirs = passing(worker, monkeypatch)
+    assert asyncio.run(one.pass_baton(Child(1, Build("1.0.0", "app:app", sys.executable))))
+    received = baton.receive(theirs)
+    asyncio.run(one.close())
+    assert received is not None
+    assert not is_dark(worker)
+    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+        each.close()
+
+
+def test_whoever_has_not_passed_the_socket_on_frees_the_port_of_strays_too(worker, monkeypatch):
+    one, theirs = passing(worker, monkeypatch)
+    assert one._listener is not None
+    stray = one._listener.dup()
+    asyncio.run(one.close())
+    assert is_dark(worker)
+    for each in (stray, theirs, one._processes.pop(1).pipe):
+        each.close()
+
+
+def test_a_successor_that_fails_leaves_the_socket_to_its_predecessor(worker, monkeypatch):
+    ours, theirs = socket.socketpair()
+    child = office(worker, monkeypatch, PIPE=str(theirs.detach()), ROLE="understudy")
+    with socket.create_server((worker.host, worker.port)) as listener, ours:
+        assert baton.send(ours, listener, [])
+        assert asyncio.run(child.await_baton()).event == "baton"
+        asyncio.run(child.close())
+        assert not is_dark(worker)
+    child._birth.pipe.close()
+
+
+def test_a_successor_learns_that_a_service_manager_shares_the_socket(worker, monkeypatch):
+    ours, theirs = socket.socketpair()
+    child = office(worker, monkeypatch, PIPE=str(theirs.detach()), ROLE="understudy")
+    with socket.create_server((worker.host, worker.port)) as listener, ours:
+        assert baton.send(ours, listener, [], shared=True)
+        assert asyncio.run(child.await_baton()).event == "baton"
+        asyncio.run(child.say_up())
+        asyncio.run(child.close())
+        assert not is_dark(worker)
+    child._birth.pipe.close()
+
+
+def test_a_baton_for_which_there_is_no_descriptor_is_not_taken(worker):
+    ours, theirs = socket.socketpair()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_server((worker.host, worker.port)) as listener, ours, theirs:
+        assert baton.send(ours, listener, [])
+        free = os.dup(0)  # the lowest number that is free, so the first that is not allowed
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+        try:
+            received = baton.receive(theirs)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert received is None
+        assert not is_dark(worker)
