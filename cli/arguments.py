@@ -61,6 +61,15 @@ def split(words: "list[str]") -> "tuple[dict[str, str], list[str]]":
     return given, rest
 
 
+def is_hook(words: "list[str]", rest: "list[str]") -> bool:
+    """Whether a hook was meant, `rest` being what `split` left of the words.
+
+    Doubt falls on yes: its caller takes the exit code 2 of another command's usage error as an
+    order to block.
+    """
+    return rest[:1] == ["hook"] or ("hook" in words and (not rest or rest[0] not in COMMANDS))
+
+
 def named(**where: "Any") -> "Worker":
     """Give the worker that the environment names; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker

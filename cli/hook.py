@@ -3,287 +3,241 @@
 from __future__ import annotations
 
 import os
-import sys
-from time import monotonic, sleep
+from time import monotonic
 
 from incumbent.lifecycle import deliver
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.spool import Spool
+
+from .arguments import places
+from .firing import Event, Signals, nowhere_to_talk, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
+    from incumbent.lifecycle.health import Seen
     from incumbent.lifecycle.settings import Worker
 
 TIMEOUT_VARIABLE = "INCUMBENT_HOOK_TIMEOUT"
 TIMEOUT_S = 10.0  # an agent waits for its hooks
 RESERVE = 0.05  # of that, for what comes before the first line and after the last try
-PAUSE_S = 0.02
-PAUSE_LIMIT_S = 0.5
+FIRST_S = 0.1  # for the first question: who does not answer it may be silent, so keep the event
 
-# Claude Code goes on, and shows the user nothing of it. Every event takes these two fields.
-ANSWER = b'{"continue": true, "suppressOutput": true}\n'
+# Every host goes on at this, and takes it for every event; one marks a hook failed for more.
+ANSWER = b"{}\n"
+# Of these the host reads stdout as something else, such as the path of a worktree.
+STDOUT_IS_DATA = frozenset({"WorktreeCreate"})
 
 _READ_BYTES = 1 << 20
-_HAD = b"\0+"
-_NOT_HAD = b"\0-"
+_PIPE_BYTES = 1 << 16
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the event's name."""
-    parser.add_argument("event", metavar="EVENT", help="such as SessionStart")
-
-
-def run(worker: Worker, options: argparse.Namespace) -> int:
-    """Bring the event on stdin to this worker; 0 whatever happens."""
-    return _answered(lambda: _fire(lambda: worker, str(options.event), monotonic()))
-
-
-def quick(argv: list[str], make: Callable[..., Worker]) -> int:
+def quick(
+    given: dict[str, str], rest: list[str], make: Callable[..., Worker], last: bool = False
+) -> int:
     """Do what `[--data-dir D] [--port P] [--json] hook EVENT` asks; 0 whatever happens.
 
-    A hook's caller takes exit code 2 as an order to block: so a usage error is told on stderr
-    only, and stdout has its one object all the same.
+    `given` and `rest` are what `split` makes of the words. A hook's caller takes exit code 2 as an
+    order to block: so a usage error is told on stderr only, and stdout has its one object all the
+    same. `last` says that the process ends with it.
     """
     began = monotonic()
-
-    def ask() -> None:
-        given, event = _words(argv)
-        _fire(lambda: make(**given), event, began)
-
-    return _answered(ask)
+    signals = Signals()
+    nowhere_to_talk()
+    try:
+        _fire(given, rest, make, began, signals)
+    except _UnusableError as error:
+        tell(str(error))
+    except BaseException as error:  # a hook never breaks its caller
+        tell(f"the event is lost: {type(error).__name__}: {error}")
+    try:
+        if STDOUT_IS_DATA.isdisjoint(rest):
+            os.write(1, ANSWER)
+    except OSError:
+        pass  # nobody reads it
+    if last:
+        signals.ignore()
+    else:
+        signals.restore()
+    return 0
 
 
 class _UnusableError(Exception):
     """There is nothing that could be delivered; the sentence says why."""
 
 
-def _answered(act: Callable[[], None]) -> int:
-    if sys.stderr is None:  # closed by the caller: `print` would turn to stdout
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
-    try:
-        act()
-    except _UnusableError as error:
-        _tell(str(error))
-    except BaseException as error:  # a hook never breaks its caller
-        _tell(f"the event is lost: {type(error).__name__}: {error}")
-    try:
-        os.write(1, ANSWER)
-    except OSError:
-        return 0
-    return 0
-
-
-def _words(argv: list[str]) -> tuple[dict[str, str], str]:
-    given: dict[str, str] = {}
-    rest: list[str] = []
-    words = iter(argv)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name in ("--data-dir", "--port"):
-            given[name[2:].replace("-", "_")] = value if equals else next(words, "")
-        elif word != "--json":
-            rest.append(word)
-    if len(rest) != 2 or rest[1].startswith("-"):
-        raise _UnusableError(f"usage: {command()} hook EVENT, with one JSON object on stdin")
-    return given, rest[1]
-
-
-def _fire(make_worker: Callable[[], Worker], event: str, began: float) -> None:
+def _fire(
+    given: dict[str, str],
+    rest: list[str],
+    make: Callable[..., Worker],
+    began: float,
+    signals: Signals,
+) -> None:
+    usage = f"usage: {command()} hook EVENT, with one JSON object on stdin"
+    if "trouble" in given:
+        raise _UnusableError(f"{given['trouble']}; the event is lost. {usage}")
+    if len(rest) != 2 or rest[0] != "hook" or rest[1].startswith("-"):
+        raise _UnusableError(usage)
     deadline = began + _budget() * (1 - RESERVE)
-    payload, trouble = _payload(_read_stdin(deadline))
-    if trouble:
-        _tell(trouble)
+    stdin = _Stdin()
+    stdin.read(deadline, signals)
+    if signals.caught and not stdin.received:
+        raise _UnusableError("ended before an event had come")
+    event = _event(rest[1], stdin)
     try:
-        worker = make_worker()
+        worker = make(**places(given))
     except Exception as error:
         raise _UnusableError(f"{error}; the event is lost") from error
-    body = b""
-    if payload is not None:
-        if not 0 < len(event) <= deliver.NAME_LIMIT:
-            _tell(f"an event's name has 1 to {deliver.NAME_LIMIT} letters; nothing is delivered")
-        else:
-            body = deliver.envelope(deliver.new_id(), event, payload)
-    spool = Spool(worker.path("spool"))
+    done = signals.during(lambda: _brought(worker, event, deadline, signals))
+    if event is not None and not done and not event.ended:
+        _told_where(event, worker.path("spool"))
+
+
+def _event(name: str, stdin: _Stdin) -> Event | None:
+    said, text, trouble = _payload(stdin)
+    if trouble:
+        tell(trouble)
+    if said is None:
+        return None
+    if not 0 < len(name) <= deliver.NAME_LIMIT:
+        tell(f"an event's name has 1 to {deliver.NAME_LIMIT} letters; nothing is delivered")
+        return None
+    return Event(name, text, said.get("session_id"))
+
+
+def _brought(worker: Worker, event: Event | None, deadline: float, signals: Signals) -> bool:
+    """Give whether the event found its end; what is in the way is told."""
     try:
-        done = _delivered(worker, spool, body, deadline)
+        return _delivered(worker, event, deadline, signals)
     except Exception as error:  # no process to be had, no descriptor: the event need not be lost
-        _tell(f"{type(error).__name__}: {error}")
-        done = False
-    if body and not done:
-        _keep(spool, body)
+        tell(f"{type(error).__name__}: {error}")
+        return False
 
 
-def _delivered(worker: Worker, spool: Spool, body: bytes, deadline: float) -> bool:
-    """Give whether the event has found its end, as delivered or as refused for good."""
-    pause = PAUSE_S
-    while True:
-        had, final = _reached(worker, deadline)
-        if had:
-            word, why = _sent(worker, spool, body, deadline)
-            if word == deliver.REFUSED:
-                _tell(f"the event is lost: {why}")
-            if word != deliver.UNDELIVERED:
-                return True
-        elif final:
+def _delivered(worker: Worker, event: Event | None, deadline: float, signals: Signals) -> bool:
+    had, seen = _first_look(worker, deadline)
+    waiting = _is_any_kept(worker.path("spool"))
+    if had and event is not None and not (waiting and _is_held_up(worker, event)):
+        word = event.send(worker, deadline - monotonic())
+        if word == deliver.FAILED:
             return False
-        if monotonic() + pause >= deadline:
-            return False
-        sleep(pause)
-        pause = min(pause * 2, PAUSE_LIMIT_S)
+        if event.ended:
+            event = None
+        had = event is None
+    if had and event is None and not waiting:
+        return True
+    from .by_spool import BySpool
+
+    return BySpool(worker, event, deadline, signals).bring(seen, had)
 
 
-def _sent(worker: Worker, spool: Spool, body: bytes, deadline: float) -> tuple[str, str]:
-    def send(what: bytes) -> tuple[str, str]:
-        remaining = deadline - monotonic()
-        if remaining <= 0:
-            return deliver.UNDELIVERED, "no time left"
-        return deliver.deliver(worker.host, worker.port, what, remaining)
-
-    if spool.waiting():
-        stopped, sentences = spool.hand_over(send)
-        for sentence in sentences:
-            _tell(sentence)
-        if stopped:
-            return deliver.UNDELIVERED, ""
-    return send(body) if body else (deliver.DELIVERED, "")
+def _is_any_kept(folder: str) -> bool:
+    """Whether there may be kept events: whoever finds none does without the spool's module."""
+    try:
+        return any(name.endswith(".json") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
-def _reached(worker: Worker, deadline: float) -> tuple[bool, bool]:
-    """Give whether there is a worker, and if not, whether that is final."""
+def _is_held_up(worker: Worker, event: Event) -> bool:
+    from incumbent.lifecycle.spool import Spool
+
+    return Spool(worker.path("spool")).holds_up(event.session())
+
+
+def _first_look(worker: Worker, deadline: float) -> tuple[bool, Seen | None]:
+    """Give whether a worker is there to be content with, and what was seen; waits for nothing."""
     from incumbent.lifecycle.glance import Glance
 
     glance = Glance(worker, "hook")
-    try:
-        if glance.health(deadline - monotonic()) is not None:
-            return True, False
-        had, final = _launched_apart(worker, deadline)
-    finally:
-        glance.close()
-    worker.notices.clear()  # the launch has told them
-    return had, final
+    had = glance.health(0.0, min(FIRST_S, max(deadline - monotonic(), 0.01))) is not None
+    if had and os.access(worker.path("silent"), os.F_OK):
+        from incumbent.lifecycle.silence import forget
+
+        forget(worker)
+    return had, glance.seen
 
 
-def _keep(spool: Spool, body: bytes) -> None:
-    try:
-        path = spool.keep(body)
-    except OSError as error:
-        _tell(f"the event is lost: can't keep it in {spool.path}: {error.strerror}")
-        return
-    _tell(f"the event is kept in {path} for the next hook to deliver; run `{command()} doctor`")
+def _told_where(event: Event, folder: str) -> None:
+    """Say where an event is that was not delivered, after keeping it if it is not kept yet."""
+    if not event.path and not event.keep(folder):
+        tell(f"the event is lost: {event.trouble}")
+    elif os.path.exists(event.path):  # or another hook has brought it
+        next_step = f"for the next hook to deliver; run `{command()} doctor`"
+        tell(f"the event is kept in {event.path} {next_step}")
 
 
-# A launch may take longer than a hook can wait, and whoever has spawned a child must settle it:
-# so the launch runs in a process of its own, which ends its work when the hook is gone.
+class _Stdin:
+    """What comes on stdin: one JSON object, complete when it parses, or the bytes up to the end."""
 
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.said: object = None
+        self.too_much = False
 
-def _launched_apart(worker: Worker, deadline: float) -> tuple[bool, bool]:
-    from select import select
+    def read(self, deadline: float, signals: Signals) -> None:
+        """Read until the object is whole, or stdin's end, or the deadline; a signal is an end too.
 
-    ours, theirs = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+        A signal ends the wait, never the reading: what has come already is taken.
+        """
+        ending = b""
         try:
-            _launch(worker, deadline, theirs)
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    said = b""
-    while (remaining := deadline - monotonic()) > 0 and select([ours], [], [], remaining)[0]:
-        more = os.read(ours, 65536)
-        if not more:
-            break
-        said += more
-    os.close(ours)
-    os.waitpid(pid, os.WNOHANG)
-    talk, mark, verdict = said.partition(b"\0")
-    if talk:
-        sys.stderr.write(talk.decode(errors="replace"))
-    if not mark:
-        _tell("no worker within the hook's time")
-    return mark + verdict == _HAD, mark + verdict == _NOT_HAD
-
-
-class _Pipe:
-    """What stands in for stderr in the launch: nobody may be there to read it."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def write(self, text: str) -> int:
-        try:
-            os.write(self._fd, text.encode())
+            while signals.during(lambda: _more_within(deadline)) or (
+                signals.caught and _more_within(0.0)
+            ):
+                more = os.read(0, _READ_BYTES)
+                if not more or (self.received and monotonic() >= deadline):
+                    return  # whoever writes without end is not waited for
+                if self.too_much or len(self.received) + len(more) > deliver.PAYLOAD_LIMIT_BYTES:
+                    self.too_much = True  # read on: whoever writes must not find the pipe broken
+                    continue
+                self.received += more
+                ending = more.rstrip()[-1:] or ending
+                if (
+                    ending == b"}"
+                    and (len(more) < _PIPE_BYTES or not _more_within(0.0))
+                    and self.parsed() == ""
+                ):
+                    return
         except OSError:
-            return 0
-        return len(text)
+            return  # closed by the caller
 
-    def flush(self) -> None:
-        return
+    def text(self) -> bytes:
+        """Give the object's text; a byte order mark is no JSON."""
+        return bytes(self.received).removeprefix(b"\xef\xbb\xbf").strip()
 
+    def parsed(self) -> str:
+        """Take what has come as JSON; give what is wrong with it."""
+        from incumbent.lifecycle.quickjson import loads
 
-def _launch(worker: Worker, deadline: float, fd: int) -> None:
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    talk = _Pipe(fd)
-    sys.stderr = talk
-    from incumbent.lifecycle import health as h
-    from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
-    from incumbent.lifecycle.runs import ensure
-
-    had = False
-    try:
-        ensure(worker, timeout=max(deadline - monotonic(), 0.01), door="hook")
-        had = True
-    except NotVerifiedError as error:
-        had = error.seen is not None and error.seen.kind in (h.SERVING, h.LEAVING)
-        _tell(str(error))
-    except IncumbentError as error:
-        _tell(str(error))
-    except Exception as error:
-        _tell(f"{type(error).__name__}: {error}")
-    talk.write((_HAD if had else _NOT_HAD).decode())
+        try:
+            self.said = loads(self.text())
+        except (ValueError, RecursionError) as error:
+            return str(error)
+        return ""
 
 
-def _read_stdin(deadline: float) -> bytes | None:
-    """Give what came on stdin until its end or the deadline; None when it is too much."""
+def _more_within(deadline: float) -> bool:
+    """Whether stdin has something before the deadline, its end too; one that is past asks now."""
     from select import select
 
-    received = bytearray()
-    too_much = False
-    try:
-        while select([0], [], [], max(deadline - monotonic(), 0))[0]:
-            more = os.read(0, _READ_BYTES)
-            if not more:
-                break
-            if too_much or len(received) + len(more) > deliver.PAYLOAD_LIMIT_BYTES:
-                too_much = True  # read on: whoever writes must not find the pipe broken
-                continue
-            received += more
-    except OSError:
-        return b""
-    return None if too_much else bytes(received)
+    return bool(select([0], [], [], max(deadline - monotonic(), 0))[0])
 
 
-def _payload(received: bytes | None) -> tuple[bytes | None, str]:
-    """Give the text of the object to deliver, if there is one, with the sentence of trouble."""
-    from incumbent.lifecycle.quickjson import loads
-
-    if received is None:
-        return None, f"stdin is over {deliver.PAYLOAD_LIMIT_BYTES} bytes; nothing is delivered"
-    text = received.removeprefix(b"\xef\xbb\xbf").strip()  # a byte order mark is no JSON
+def _payload(stdin: _Stdin) -> tuple[dict[str, object] | None, bytes, str]:
+    """Give the object to deliver, if there is one, its text, and the sentence of trouble."""
+    if stdin.too_much:
+        trouble = f"stdin is over {deliver.PAYLOAD_LIMIT_BYTES} bytes; nothing is delivered"
+        return None, b"", trouble
+    text = stdin.text()
     if not text:
-        return b"{}", "stdin was empty; the event goes without a payload"
-    try:
-        said = loads(text)
-    except (ValueError, RecursionError) as error:
-        return None, f"stdin is no JSON ({error}); nothing is delivered"
-    if not isinstance(said, dict):
-        return None, "stdin is JSON, but no object; nothing is delivered"
-    return text, ""
+        return {}, b"{}", "stdin was empty; the event goes without a payload"
+    trouble = "" if stdin.said is not None else stdin.parsed()
+    if trouble:
+        return None, b"", f"stdin is no JSON ({trouble}); nothing is delivered"
+    if not isinstance(stdin.said, dict):
+        return None, b"", "stdin is JSON, but no object; nothing is delivered"
+    return stdin.said, text, ""
 
 
 def _budget() -> float:
@@ -296,14 +250,5 @@ def _budget() -> float:
         seconds = 0.0
     if 0 < seconds < 1e6:
         return seconds
-    _tell(f"{TIMEOUT_VARIABLE} is {text!r}, expected a positive number of seconds")
+    tell(f"{TIMEOUT_VARIABLE} is {text!r}, expected a positive number of seconds")
     return TIMEOUT_S
-
-
-def _tell(sentence: str) -> None:
-    from incumbent.lifecycle.messages import printable  # a hook with nothing to tell does not pay
-
-    try:
-        print(printable(f"{command()}: {sentence}"), file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        return  # nobody listens

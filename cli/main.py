@@ -2,7 +2,7 @@
 
 import sys
 
-from .arguments import named, split
+from .arguments import is_hook, named, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = name
     `worker` makes the worker, given the options that say where it is.
 
     A hook runs on every event of its caller, so it meets no parser, nor anything else that is
-    slow to import: its module takes the words as they were typed.
+    slow to import.
     """
     words = sys.argv[1:] if argv is None else argv
     given, rest = split(words)
-    if rest[:1] == ["hook"]:
+    if is_hook(words, rest):
         try:
             # Not `importlib`, whose own import a hook would pay for.
             hook = __import__("incumbent.cli.hook", fromlist=["quick"])
@@ -29,7 +29,7 @@ def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = name
             if error.name != "incumbent.cli.hook":
                 raise
         else:
-            code: int = hook.quick(words, worker)
+            code: int = hook.quick(given, rest, worker, last=argv is None)
             return code
     from .failures import guarded
 

@@ -13,6 +13,7 @@ PAYLOAD_LIMIT_BYTES = 15_990_000  # 16 MB is what the built-in app takes, the en
 
 DELIVERED = "delivered"
 REFUSED = "refused"  # the app will not have it, however often it is asked
+FAILED = "failed"  # the app could not take it now; it may later, and others need not wait for it
 UNDELIVERED = "undelivered"  # nobody answered for it: the same event may be sent again
 
 _TRY_AGAIN = frozenset({408, 425, 429})  # the client errors that pass by themselves (RFC 9110)
@@ -47,7 +48,7 @@ def deliver(host: str, port: int, body: bytes, timeout: float) -> tuple[str, str
     reason = f"the app answered {status}{_reason(answer)}"
     if 400 <= status < 500 and status not in _TRY_AGAIN:
         return REFUSED, reason
-    return UNDELIVERED, reason
+    return FAILED, reason
 
 
 def _reason(answer: bytes) -> str:

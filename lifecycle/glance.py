@@ -42,17 +42,20 @@ class Glance:
     def __init__(self, worker: Worker, door: str) -> None:
         self._worker, self._door = worker, door
         self._turn = -1
+        self.seen: Seen | None = None  # what the last question found; None before the first one
 
-    def health(self, patience: float) -> Health | None:
+    def health(self, patience: float, answer_s: float = PROBE_TIMEOUT_S) -> Health | None:
         """Give the healthy worker's report, or None when it takes a whole run to tell.
 
-        `patience` is in seconds. After None it may be this caller's turn to launch, until `close`.
+        `patience` is in seconds, `answer_s` what one question waits for its answer. After None it
+        may be this caller's turn to launch, until `close`; never without patience.
         """
         worker = self._worker
         recorded = _recorded(worker.path("launch.json"))
         if recorded is None or worker.notices or not at_least(recorded, worker.version):
             return None
-        health = self._seen_soon(min(patience, LOOK_ON_S)).health
+        self.seen = self._seen_soon(min(patience, LOOK_ON_S), answer_s)
+        health = self.seen.health
         if health is None or health.state not in SERVING:
             return None
         if not at_least(health.version, recorded):
@@ -67,15 +70,15 @@ class Glance:
             os.close(self._turn)
             self._turn = -1
 
-    def _seen_soon(self, patience: float) -> Seen:
+    def _seen_soon(self, patience: float, answer_s: float) -> Seen:
         """Ask; while another launches, ask again when the worker may have come up."""
         until, pause = monotonic() + patience, PAUSE_S
         lookout = Lookout(self._worker.path("worker.pid"))
-        seen = probe_worker(self._worker)
+        seen = probe_worker(self._worker, answer_s)
         while seen.kind in COMING and monotonic() + pause < until and not self._is_our_turn():
             changed = lookout.wait(pause, STEP_S)
             pause = PAUSE_S if changed else min(pause * 1.5, PAUSE_LIMIT_S)
-            seen = probe_worker(self._worker)
+            seen = probe_worker(self._worker, answer_s)
         return seen
 
     def _is_our_turn(self) -> bool:
@@ -116,9 +119,9 @@ def _somebody_launches(worker: Worker) -> bool:
     return True
 
 
-def probe_worker(worker: Worker) -> Seen:
-    """Ask the worker's port who holds it."""
-    return probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+def probe_worker(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> Seen:
+    """Ask the worker's port who holds it, within `timeout` seconds."""
+    return probe(worker.host, worker.port, worker.name, worker.data_dir, timeout)
 
 
 def _recorded(path: str) -> str | None:

@@ -83,7 +83,10 @@ class Worker:
         self.environ = env
         self.notices: list[str] = []
         given_name = name if name is not None else env.get("INCUMBENT_NAME") or None
-        where = data_dir if data_dir is not None else env.get("INCUMBENT_DATA_DIR") or None
+        where = data_dir if data_dir is not None else env.get("INCUMBENT_DATA_DIR")
+        if where == "":  # a variable that a shell did not know: neither the cwd nor the real one
+            by = "INCUMBENT_DATA_DIR" if data_dir is None else "data_dir"
+            raise _error(by, where, "a folder; leave it out for the default")
         if where is None:
             where = default_data_dir(_checked("name", given_name or DEFAULT_NAME, _name), env)
         self.data_dir = os.path.realpath(where)

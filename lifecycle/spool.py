@@ -1,41 +1,81 @@
-"""Keeps the events that no worker could be had for, each in a file of its own, in order."""
+"""Keeps events on disk until the app has taken them, each session's in their order."""
 
 from __future__ import annotations
 
 import os
+from errno import EACCES, EISDIR, ELOOP
 from fcntl import LOCK_EX, LOCK_NB, flock
-from time import time_ns
+from time import monotonic, time, time_ns
 
-from .deliver import DELIVERED, REFUSED, new_id
+from .deliver import DELIVERED, FAILED, REFUSED, UNDELIVERED, new_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Send = Callable[[bytes, float], tuple[str, str]]
+
 LIMIT_BYTES = 17_000_000  # no event that was kept is longer
+NO_SESSION = "0" * 16  # of events that name none: kept in order, and none holds up another
+
+# What became of a round through the spool.
+DONE = "done"  # each event has been sent, or has to wait behind one that failed
+BUSY = "busy"  # another process does it
+LATE = "late"  # the time was up before the last
+STOPPED = "stopped"  # nobody took an event: the worker has gone
+
+# An event that the app could not take is tried again after an eighth of the time it has waited:
+# at once at first, some hundred times within a day.
+_PAUSE_SHARE = 8
+_PAUSE_LIMIT_S = 3600.0
+
 _SUFFIX = ".json"
+_DASHES = 6  # in `<order>-<session>-<uuid>.json`; one less in names of 0.1.0, without a session
+
+
+def session_key(session: object) -> str:
+    """Give what stands for a session in a file's name: a hash, never its text."""
+    if not isinstance(session, str) or not session:
+        return NO_SESSION
+    try:
+        from _blake2 import blake2b  # `hashlib` costs a hook milliseconds
+    except ImportError:  # not CPython
+        from hashlib import blake2b
+    return blake2b(session.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 class Spool:
-    """The folder of kept events; a file's name begins with the moment its event was kept."""
+    """The folder of kept events.
+
+    A file's name begins with its order, which is the time it was kept, raised above every file of
+    its session that still waits: a clock that goes back changes no order. Files of 0.1.0 name no
+    session. They come first.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def waiting(self) -> list[str]:
-        """Give the names of the events kept, oldest first."""
+        """Give the names of the events kept: those of 0.1.0, then each session's in their order."""
         try:
             names = os.listdir(self.path)
         except OSError:
             return []
-        return sorted(n for n in names if n.endswith(_SUFFIX) and not n.startswith("."))
+        kept = [n for n in names if n.endswith(_SUFFIX) and not n.startswith(".")]
+        kept.sort(key=lambda name: (_session_in(name) != "", name))
+        return kept
 
-    def keep(self, body: bytes) -> str:
-        """Write one event, whole or not at all, and give its path; raises OSError."""
-        from .files import unlink, write_all  # a hook that keeps nothing does not pay for them
+    def holds_up(self, session: str) -> bool:
+        """Whether an event of this session has to queue behind what is kept."""
+        return any(_session_in(name) in ("", session) for name in self.waiting())
 
+    def keep(self, body: bytes, session: str = NO_SESSION) -> str:
+        """Write one event, whole or not at all, and give its path; raises OSError, FilesError."""
+        from .files import make_data_dir, unlink, write_all  # not for a hook that keeps nothing
+
+        make_data_dir(os.path.dirname(self.path))
         os.makedirs(self.path, mode=0o700, exist_ok=True)
-        name = f"{time_ns():020d}-{new_id()}{_SUFFIX}"
+        name = f"{self._next(session):020d}-{session}-{new_id()}{_SUFFIX}"
         temporary, path = os.path.join(self.path, f".{name}.tmp"), os.path.join(self.path, name)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -50,51 +90,124 @@ class Spool:
             raise
         return path
 
-    def hand_over(self, send: Callable[[bytes], tuple[str, str]]) -> tuple[bool, list[str]]:
-        """Send what is kept, in order, removing each event once it is delivered.
+    def hand_over(
+        self, send: Send, own_s: float, others_s: float, own: str = ""
+    ) -> tuple[str, list[str]]:
+        """Send what is kept, removing each event once the app has taken it.
 
-        Stops at the first that can't be delivered now. Gives whether that happened, with a
-        sentence for each event that had to be set aside. While another process does the same,
-        nothing is done: its events are on their way. A crash between sending and removing sends
-        an event twice, under the same id.
+        `send(body, seconds)` gives what became of one event, with the reason if it was not taken.
+        The session `own` goes before the others and has `own_s` seconds, these `others_s`, both
+        from now. An event that the app could not take holds up its session and nothing else. It
+        is tried again after a pause; where it holds up `own`, at once. Gives what became of the
+        round, with a sentence for each event that was not taken. A crash between sending and
+        removing sends an event twice, under the same id.
         """
         try:
             guard = os.open(
                 os.path.join(self.path, ".guard"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         except OSError as error:
-            return False, [f"can't use {self.path}: {error.strerror}"]
+            return DONE, [f"can't use {self.path}: {error.strerror}"]
         try:
-            flock(guard, LOCK_EX | LOCK_NB)
-        except OSError:
-            os.close(guard)
-            return False, []
-        try:
-            return self._send_each(send)
+            if not _locked(guard):
+                return BUSY, []
+            began = monotonic()
+            return self._send_each(send, own, began + own_s, began + others_s)
         finally:
             os.close(guard)
 
-    def _send_each(self, send: Callable[[bytes], tuple[str, str]]) -> tuple[bool, list[str]]:
+    def _send_each(
+        self, send: Send, own: str, own_until: float, others_until: float
+    ) -> tuple[str, list[str]]:
         from .files import unlink
 
-        sentences = []
-        for name in self.waiting():
+        sentences: list[str] = []
+        held_up: set[str] = set()
+        first = ("", own)
+        for name in sorted(self.waiting(), key=lambda name: _session_in(name) not in first):
+            until = own_until if _session_in(name) in first else others_until
+            if monotonic() >= until:
+                return LATE, sentences
             path = os.path.join(self.path, name)
             try:
-                body = _read(path)
-                word, why = send(body)
+                pausing = _is_pausing(path)
+                session = _session_in(name) or _session_of(_read(path))
+                if session in held_up:
+                    continue
+                if pausing and (session != own or own == NO_SESSION):
+                    held_up.add(session)
+                    held_up.discard(NO_SESSION)
+                    continue
+                word, why = send(_read(path), until - monotonic())
             except FileNotFoundError:
                 continue
             except OSError as error:
-                word, why = REFUSED, error.strerror or str(error)
-            if word == REFUSED:
+                word, why = UNDELIVERED, error.strerror or str(error)
+                if error.errno in (EACCES, EISDIR, ELOOP):
+                    word = REFUSED  # nothing that we have written, nor ever to be read
+            if word == DELIVERED:
+                unlink(path)
+            elif word == REFUSED:
                 sentences.append(f"a kept event was refused ({why}); it is in {path}.refused")
                 _rename(path, f"{path}.refused")
-            elif word == DELIVERED:
-                unlink(path)
+            elif word == FAILED or monotonic() >= until:
+                sentences.append(f"an event stays in {path} ({why})")
+                _pause(path, name)
+                held_up.add(session)
+                held_up.discard(NO_SESSION)
             else:
-                return True, sentences
-        return False, sentences
+                return STOPPED, sentences
+        return DONE, sentences
+
+    def _next(self, session: str) -> int:
+        last = 0
+        for name in self.waiting():
+            order = name.partition("-")[0]
+            if _session_in(name) == session and order.isdecimal():
+                last = int(order)
+        return max(last + 1, time_ns())
+
+
+def _locked(fd: int) -> bool:
+    try:
+        flock(fd, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _session_in(name: str) -> str:
+    """Give the session in a file's name; empty in one of 0.1.0."""
+    return name.split("-", 2)[1] if name.count("-") == _DASHES else ""
+
+
+def _session_of(body: bytes) -> str:
+    """Give the session that an envelope's payload names."""
+    from .quickjson import loads
+
+    try:
+        said = loads(body)
+        payload = said.get("payload") if isinstance(said, dict) else None
+    except (ValueError, RecursionError):
+        return NO_SESSION
+    return session_key(payload.get("session_id") if isinstance(payload, dict) else None)
+
+
+def _is_pausing(path: str) -> bool:
+    """Whether its next try lies ahead; one further ahead than any pause is a clock gone back."""
+    return 0 < os.lstat(path).st_mtime - time() <= _PAUSE_LIMIT_S
+
+
+def _pause(path: str, name: str) -> None:
+    """Let the file's time say when it is tried again."""
+    now = time()
+    order = name.partition("-")[0]
+    waited = now - int(order) / 1e9 if order.isdecimal() else _PAUSE_LIMIT_S
+    pause = min(max(waited / _PAUSE_SHARE, 0.0), _PAUSE_LIMIT_S)
+    try:
+        os.utime(path, (now, now + pause), follow_symlinks=False)
+    except OSError:
+        return  # another has delivered it
 
 
 def _read(path: str) -> bytes:

@@ -23,7 +23,7 @@ from .test_mcp import assert_protocol
 
 pytestmark = pytest.mark.process
 
-ANSWER = {"continue": True, "suppressOutput": True}
+ANSWER: dict[str, object] = {}
 SOURCE = '__version__ = "{version}"\nfrom incumbent.server.recorder import app as app\n'
 LAUNCHING = ("start", "restart", "build-and-sync")  # those that need the settings, so make them
 
