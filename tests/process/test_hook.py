@@ -17,6 +17,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from incumbent.cli.hook import STDOUT_IS_DATA
+from incumbent.lifecycle.deliver import envelope, new_id
+from incumbent.lifecycle.spool import Spool, session_key
+
 from ..world import RUN_S, App, World, dead_owner, eventually
 
 pytestmark = pytest.mark.process
@@ -382,6 +386,402 @@ def test_a_full_disk_is_told_and_survived(world: World, hooks: Hooks):
         assert "the event is lost" in fired.talk
         (world.data_dir / "filler").unlink()
         world.close()
+
+
+# A caller that ends its hook.
+
+ENDINGS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+def given(process: subprocess.Popen[bytes], text: bytes) -> None:
+    """Write to a hook's stdin, which stays open."""
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether this process has a handler for the signal: its hook has begun."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
+
+
+def ended(process: subprocess.Popen[bytes], number: int) -> Fired:
+    """End a hook by a signal and give what it did."""
+    began = time.monotonic()
+    process.send_signal(number)
+    out, talk = process.communicate(timeout=RUN_S)
+    return Fired(process.returncode, out, talk.decode(), time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Keep a worker silent: it accepts and never answers."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_hook_ended_before_its_event_came_answers_and_keeps_nothing(
+    world: World, hooks: Hooks, number
+):
+    world.ensure(hooks.app)
+    process = hooks.begin("Never")
+    eventually(lambda: catches(process.pid, number), "the hook waits for its event")
+    fired = ended(process, number)
+    assert_answers(fired, within=SLACK_S)
+    assert "ended before an event had come" in fired.talk
+    assert hooks.recorded() == []
+    assert hooks.kept() == []
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_half_an_object_is_no_event_when_the_hook_is_ended(world: World, hooks: Hooks, number):
+    world.ensure(hooks.app)
+    process = hooks.begin("Half")
+    given(process, b'{"n": ')
+    eventually(lambda: catches(process.pid, number), "the hook waits for the rest")
+    assert_answers(ended(process, number), within=SLACK_S)
+    assert hooks.recorded() == []
+    assert hooks.kept() == []
+
+
+@pytest.mark.parametrize("number", [*ENDINGS, signal.SIGKILL])
+def test_a_hook_ended_at_a_silent_worker_has_kept_its_event(world: World, hooks: Hooks, number):
+    world.ensure(hooks.app)
+    with stopped(world.health().pid):
+        process = hooks.begin("Early")
+        given(process, b'{"n": 1}')
+        eventually(hooks.kept, "the event is kept before any wait")
+        fired = ended(process, number)
+    assert len(hooks.kept()) == 1
+    if number != signal.SIGKILL:
+        assert_answers(fired, within=SLACK_S)
+    assert_answers(hooks.fire("Late"))
+    assert hooks.recorded() == [("Early", {"n": 1}), ("Late", {})]
+
+
+@pytest.mark.parametrize("number", [*ENDINGS, signal.SIGKILL])
+def test_a_hook_ended_while_its_worker_starts_has_kept_its_event(world: World, number):
+    hooks = Hooks(world, recording(world, start=1.5))
+    process = hooks.begin("Early")
+    given(process, b'{"n": 1}')
+    eventually(hooks.kept, "the event is kept before any wait")
+    fired = ended(process, number)
+    if number != signal.SIGKILL:
+        assert_answers(fired, within=SLACK_S)
+    assert_answers(hooks.fire("Late"))
+    assert [event for event, _ in hooks.recorded()] == ["Early", "Late"]
+    assert hooks.kept() == []
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_hook_ended_while_a_healthy_worker_takes_its_event_keeps_it_under_its_id(
+    world: World, number
+):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    process = hooks.begin("Slow")
+    given(process, b'{"n": 1}')
+    eventually(lambda: (world.data_dir / "slow").exists(), "the app has the event")
+    assert_answers(ended(process, number), within=SLACK_S)
+    (kept,) = hooks.kept()
+    assert json.loads(kept.read_bytes())["id"] == (world.data_dir / "slow").read_text()
+
+
+@pytest.mark.parametrize("delay_ms", range(0, 100, 10))
+def test_a_hook_ended_at_any_moment_after_it_began_loses_nothing(world, hooks: Hooks, delay_ms):
+    world.ensure(hooks.app)
+    process = hooks.begin("Any")
+    eventually(lambda: catches(process.pid, signal.SIGTERM), "the hook has begun")
+    given(process, b'{"n": 1}')
+    time.sleep(delay_ms / 1000)
+    fired = ended(process, signal.SIGTERM)
+    assert_answers(fired, within=SLACK_S)
+    hooks.fire("Late")
+    assert [event for event, _ in hooks.recorded() if event == "Any"] == ["Any"]
+
+
+# Stdin that stays open.
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b'{"n": "}"}'],
+        [b'{"n": "}"}', b" \n"],
+        [b'{"n"', b': "}', b'"}'],
+        [b'{"n": "}"', b"}\n\n"],
+    ],
+    ids=["whole", "blanks", "pieces", "last"],
+)
+def test_an_object_is_delivered_when_it_is_whole_though_stdin_stays_open(world, hooks, pieces):
+    world.ensure(hooks.app)
+    process = hooks.begin("Open")
+    began = time.monotonic()
+    for piece in pieces:
+        given(process, piece)
+        time.sleep(0.05)  # so that each comes by itself
+    assert process.wait(RUN_S) == 0
+    assert time.monotonic() - began < SLACK_S
+    process.stdin = None
+    assert process.communicate()[0] == b"{}\n"
+    assert hooks.recorded() == [("Open", {"n": "}"})]
+
+
+def test_a_long_object_is_delivered_when_it_is_whole_though_stdin_stays_open(world, hooks: Hooks):
+    world.ensure(hooks.app)
+    process = hooks.begin("Open")
+    given(process, json.dumps({"text": "{}" * 1_000_000}).encode())
+    assert process.wait(RUN_S) == 0
+    process.communicate()
+    assert [len(payload["text"]) for _, payload in hooks.recorded()] == [2_000_000]
+
+
+def test_half_an_object_waits_for_its_rest_until_the_deadline(world: World, hooks: Hooks):
+    world.ensure(hooks.app)
+    process = hooks.begin("Half", env={"INCUMBENT_HOOK_TIMEOUT": "1"})
+    given(process, b'{"n": ')
+    assert process.wait(RUN_S) == 0
+    out, talk = process.communicate()
+    assert out == b"{}\n"
+    assert b"stdin is no JSON" in talk
+    assert hooks.recorded() == []
+
+
+def test_who_writes_without_end_is_not_read_beyond_the_deadline(world: World, hooks: Hooks):
+    world.ensure(hooks.app)
+    endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        began = time.monotonic()
+        process = hooks.begin("Odd", stdin=endless.stdout, env={"INCUMBENT_HOOK_TIMEOUT": "1"})
+        out, _ = process.communicate(timeout=RUN_S)
+    finally:
+        endless.kill()
+        endless.communicate()
+    assert (process.returncode, out) == (0, b"{}\n")
+    assert time.monotonic() - began < 1 + SLACK_S
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--bogus", "hook", "X"],
+        ["--", "hook", "X"],
+        ["--port", "hook", "X"],
+        ["--data-dir", "hook", "X"],
+        ["--data-dir", "", "hook", "X"],
+        ["--data-dir=", "hook", "X"],
+        ["hook", "X", "--data-dir"],
+        ["hook", "X", "--port="],
+        ["hook", "--bogus", "X"],
+        ["hook", "-h"],
+        ["hook", ""],
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_are_told_and_touch_nothing(sandbox, words):
+    home = sandbox.root / "fresh"
+    home.mkdir()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    environment["INCUMBENT_PORT"] = str(sandbox.port)
+    assert_refused([*words], environment, home)
+
+
+def test_an_empty_data_dir_in_the_environment_touches_nothing(sandbox):
+    home = sandbox.root / "fresh"
+    home.mkdir()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "INCUMBENT_DATA_DIR": ""}
+    environment["INCUMBENT_PORT"] = str(sandbox.port)
+    assert_refused(["hook", "X"], environment, home)
+
+
+def assert_refused(words: list[str], environment: dict[str, str], home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "incumbent.cli", *words],
+        env=environment,
+        cwd=home,
+        input=b"{}",
+        capture_output=True,
+        check=False,
+        timeout=RUN_S,
+    )
+    assert (done.returncode, done.stdout) == (0, b"{}\n"), done
+    assert done.stderr
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("event", sorted(STDOUT_IS_DATA))
+def test_nothing_is_printed_where_the_host_reads_stdout_as_data(hooks: Hooks, event):
+    fired = hooks.fire(event, b'{"n": 1}')
+    assert (fired.code, fired.out) == (0, b"")
+    assert hooks.recorded() == [(event, {"n": 1})]
+
+
+# An app that does not take every event.
+
+CHOOSY = """
+import asyncio, json, os
+from incumbent.server import recorder
+__version__ = "1.0.0"
+PLACE = os.environ["INCUMBENT_DATA_DIR"]
+
+async def app(scope, receive, send):
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return await recorder.app(scope, receive, send)
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    said = json.loads(body)
+    status = 0
+    if said["event"] == "Slow":
+        with open(os.path.join(PLACE, "slow.tmp"), "w") as file:
+            file.write(said["id"])
+        os.rename(os.path.join(PLACE, "slow.tmp"), os.path.join(PLACE, "slow"))
+        await asyncio.sleep(5)
+    if said["event"] == "Poison" and not os.path.exists(os.path.join(PLACE, "cured")):
+        status = 500
+    if said["event"] == "Wrong":
+        status = 422
+    if status:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        return await send({"type": "http.response.body", "body": b""})
+
+    async def again():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    await recorder.app(scope, again, send)
+"""
+
+
+def choosy(world: World) -> App:
+    folder = world.sandbox.root / "apps" / "choosy"
+    folder.mkdir(parents=True)
+    (folder / "hosted.py").write_text(CHOOSY)
+    return App(folder, "1.0.0")
+
+
+def of(session: str, number: int = 0) -> bytes:
+    return json.dumps({"session_id": session, "n": number}).encode()
+
+
+def test_an_event_that_the_app_fails_at_is_kept_with_its_reason_at_once(world: World):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    fired = hooks.fire("Poison", of("a"))
+    assert_answers(fired, within=SLACK_S)
+    assert "the app answered 500" in fired.talk
+    assert len(hooks.kept()) == 1
+
+
+def test_events_that_the_app_fails_at_hold_up_no_other_session(world: World):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    for number in range(3):
+        hooks.fire("Poison", of(f"a{number}"))
+    for number in range(3):
+        assert_answers(hooks.fire("Fine", of("b", number)), within=SLACK_S)
+    assert [payload["n"] for _, payload in hooks.recorded()] == [0, 1, 2]
+    assert len(hooks.kept()) == 3
+
+
+def test_an_event_behind_one_that_failed_waits_for_its_turn(world: World):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    hooks.fire("Poison", of("a", 1))
+    assert_answers(hooks.fire("Fine", of("a", 2)), within=SLACK_S)
+    assert hooks.recorded() == []
+    assert len(hooks.kept()) == 2
+    (world.data_dir / "cured").touch()
+    assert_answers(hooks.fire("Fine", of("a", 3)), within=SLACK_S)
+    assert [payload["n"] for _, payload in hooks.recorded()] == [1, 2, 3]
+    assert hooks.kept() == []
+
+
+def test_an_event_that_failed_is_delivered_later_by_a_hook_of_another_session(world: World):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    hooks.fire("Poison", of("a"))
+    (world.data_dir / "cured").touch()
+
+    def brought() -> bool:
+        hooks.fire("Fine", of("b"))
+        return hooks.kept() == []
+
+    eventually(brought, "the event is tried again")
+    assert [event for event, _ in hooks.recorded()].count("Poison") == 1
+
+
+def test_a_kept_event_that_the_app_refuses_is_set_aside_with_the_reason(world: World):
+    hooks = Hooks(world, choosy(world))
+    with foreigner(world.port):
+        hooks.fire("Wrong", of("a"))
+    fired = hooks.fire("Fine", of("a"))
+    assert "refused (the app answered 422)" in fired.talk
+    assert [event for event, _ in hooks.recorded()] == ["Fine"]
+    assert hooks.kept() == []
+    assert len(list((world.data_dir / "spool").glob("*.refused"))) == 1
+
+
+# A worker that does not answer.
+
+
+def test_a_silent_worker_costs_the_first_hook_its_time_and_the_next_a_fraction(world, hooks):
+    world.ensure(hooks.app)
+    with stopped(world.health().pid):
+        first = hooks.fire("One", of("a"), env={"INCUMBENT_HOOK_TIMEOUT": "3"})
+        assert_answers(first, within=3 + SLACK_S)
+        for name in ("Two", "Three"):
+            fired = hooks.fire(name, of("a"), env={"INCUMBENT_HOOK_TIMEOUT": "60"})
+            assert_answers(fired, within=SLACK_S)
+            assert "still does not answer" in fired.talk
+    assert first.took > 2
+    assert len(hooks.kept()) == 3
+    assert_answers(hooks.fire("Four", of("b")), within=SLACK_S)
+    assert sorted(event for event, _ in hooks.recorded()) == ["Four", "One", "Three", "Two"]
+    assert not (world.data_dir / "silent").exists()
+
+
+def test_a_worker_once_silent_and_now_gone_is_launched_anew(world: World, hooks: Hooks):
+    world.ensure(hooks.app)
+    pid = world.health().pid
+    with stopped(pid):
+        hooks.fire("One", env={"INCUMBENT_HOOK_TIMEOUT": "2"})
+        assert (world.data_dir / "silent").exists()
+        os.kill(pid, signal.SIGKILL)
+    assert_answers(hooks.fire("Two"))
+    assert [event for event, _ in hooks.recorded()] == ["One", "Two"]
+    assert not (world.data_dir / "silent").exists()
+
+
+def test_hundreds_of_kept_events_stay_in_order_when_four_hooks_fire_at_once(world, hooks: Hooks):
+    world.ensure(hooks.app)
+    spool = Spool(str(world.data_dir / "spool"))
+    for number in range(299):
+        body = envelope(new_id(), "Early", of("a", number))
+        spool.keep(body, session_key("a"))
+    processes = [hooks.begin("Late", start_new_session=True) for _ in range(4)]
+    for number, process in enumerate(processes):
+        given(process, of("a", 299 + number))
+    for process in processes:
+        process.communicate(timeout=RUN_S)
+
+    def drained() -> bool:
+        return hooks.kept() == [] or (hooks.fire("More", of("b")) and False)
+
+    eventually(drained, "all are delivered")
+    numbers = [payload["n"] for event, payload in hooks.recorded() if event != "More"]
+    assert numbers[:299] == list(range(299))
+    assert sorted(numbers) == list(range(303))
 
 
 # Restarts.

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from incumbent.cli.arguments import seconds, split
+from incumbent.cli.arguments import is_hook, seconds, split
 from incumbent.cli.main import main
 
 SLOW = {"argparse", "asyncio", "dataclasses", "json", "requests", "subprocess", "transitions"}
@@ -106,6 +106,35 @@ def test_a_notice_about_the_settings_is_told_by_every_command(data_dir, capsys):
     (data_dir / "settings.json").write_text('{"log_level": "many"}')
     assert main(["trace"]) == 0
     assert "settings.json: log_level is 'many'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["hook", "X"],
+        ["hook"],
+        ["--bogus", "hook", "X"],
+        ["--bogus", "value", "hook", "X"],
+        ["--", "hook", "X"],
+        ["--port", "hook", "X"],
+        ["--data-dir", "hook", "X"],
+        ["--data-dir", "", "hook", "X"],
+        ["--help", "hook"],
+        ["nonsense", "hook"],
+    ],
+    ids=" ".join,
+)
+def test_whatever_may_be_meant_as_a_hook_is_one(words):
+    assert is_hook(words, split(words)[1])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["start"], ["trace", "--run", "hook"], ["--data-dir", "hook", "start"], ["start", "hook"]],
+    ids=" ".join,
+)
+def test_another_command_is_no_hook(words):
+    assert not is_hook(words, split(words)[1])
 
 
 def test_the_way_to_a_hook_imports_nothing_slow():

@@ -186,3 +186,13 @@ def test_two_names_of_one_data_dir_are_one(environ, data_dir):
 
 def test_every_default_port_lies_below_the_ephemeral_range():
     assert all(27000 <= default_port(f"name-{number}") < 28000 for number in range(200))
+
+
+def test_an_empty_data_dir_in_the_environment_is_refused():
+    with pytest.raises(SettingsError, match="INCUMBENT_DATA_DIR is '', expected a folder"):
+        Worker(environ={"INCUMBENT_DATA_DIR": "", "HOME": "/nowhere"})
+
+
+def test_an_empty_data_dir_as_an_argument_is_refused(environ):
+    with pytest.raises(SettingsError, match="data_dir is '', expected a folder"):
+        Worker(data_dir="", environ=environ)
