@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .firing import Event, Signals
 
-OWN_S = 1.0  # what one hook spends on the kept events of its own session: some hundred of them
+OWN_S = 4.0  # what one hook spends on the kept events of its own session: about a thousand
 OTHERS_S = 0.3  # and on those of others, which are not what its caller waits for
 PAUSE_S = 0.02
 PAUSE_LIMIT_S = 0.5
@@ -65,7 +65,7 @@ class BySpool:
     def hand_over(self) -> str:
         """Send what is kept, as far as that takes little time; give what became of the round."""
         key = "" if self._event is None else self._event.session()
-        until = monotonic() + 2 * OWN_S
+        until = min(monotonic() + OWN_S, self._deadline)
         while True:
             remaining = max(self._deadline - monotonic(), 0.0)
             said, sentences = self._spool.hand_over(

@@ -76,7 +76,7 @@ def _fire(
     usage = f"usage: {command()} hook EVENT, with one JSON object on stdin"
     if "trouble" in given:
         raise _UnusableError(f"{given['trouble']}; the event is lost. {usage}")
-    if len(rest) != 2 or rest[0] != "hook" or rest[1].startswith("-"):
+    if len(rest) != 2 or rest[0] != "hook" or rest[1][:1] in ("", "-"):
         raise _UnusableError(usage)
     deadline = began + _budget() * (1 - RESERVE)
     stdin = _Stdin()
@@ -99,7 +99,7 @@ def _event(name: str, stdin: _Stdin) -> Event | None:
         tell(trouble)
     if said is None:
         return None
-    if not 0 < len(name) <= deliver.NAME_LIMIT:
+    if len(name) > deliver.NAME_LIMIT:
         tell(f"an event's name has 1 to {deliver.NAME_LIMIT} letters; nothing is delivered")
         return None
     return Event(name, text, said.get("session_id"))

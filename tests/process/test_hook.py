@@ -400,11 +400,11 @@ def given(process: subprocess.Popen[bytes], text: bytes) -> None:
     process.stdin.flush()
 
 
-def catches(pid: int, number: int) -> bool:
-    """Whether this process has a handler for the signal: its hook has begun."""
+def has_begun(pid: int) -> bool:
+    """Whether a hook minds its signals: SIGHUP is the last that it takes a handler for."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("SigCgt:"):
-            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+            return bool(int(line.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
     return False
 
 
@@ -432,7 +432,7 @@ def test_a_hook_ended_before_its_event_came_answers_and_keeps_nothing(
 ):
     world.ensure(hooks.app)
     process = hooks.begin("Never")
-    eventually(lambda: catches(process.pid, number), "the hook waits for its event")
+    eventually(lambda: has_begun(process.pid), "the hook waits for its event")
     fired = ended(process, number)
     assert_answers(fired, within=SLACK_S)
     assert "ended before an event had come" in fired.talk
@@ -445,7 +445,7 @@ def test_half_an_object_is_no_event_when_the_hook_is_ended(world: World, hooks: 
     world.ensure(hooks.app)
     process = hooks.begin("Half")
     given(process, b'{"n": ')
-    eventually(lambda: catches(process.pid, number), "the hook waits for the rest")
+    eventually(lambda: has_begun(process.pid), "the hook waits for the rest")
     assert_answers(ended(process, number), within=SLACK_S)
     assert hooks.recorded() == []
     assert hooks.kept() == []
@@ -498,7 +498,7 @@ def test_a_hook_ended_while_a_healthy_worker_takes_its_event_keeps_it_under_its_
 def test_a_hook_ended_at_any_moment_after_it_began_loses_nothing(world, hooks: Hooks, delay_ms):
     world.ensure(hooks.app)
     process = hooks.begin("Any")
-    eventually(lambda: catches(process.pid, signal.SIGTERM), "the hook has begun")
+    eventually(lambda: has_begun(process.pid), "the hook has begun")
     given(process, b'{"n": 1}')
     time.sleep(delay_ms / 1000)
     fired = ended(process, signal.SIGTERM)
@@ -529,7 +529,6 @@ def test_an_object_is_delivered_when_it_is_whole_though_stdin_stays_open(world, 
         time.sleep(0.05)  # so that each comes by itself
     assert process.wait(RUN_S) == 0
     assert time.monotonic() - began < SLACK_S
-    process.stdin = None
     assert process.communicate()[0] == b"{}\n"
     assert hooks.recorded() == [("Open", {"n": "}"})]
 
