@@ -23,8 +23,10 @@ ENDING = (SIGTERM, SIGINT, SIGHUP)
 
 def tell(sentence: str) -> None:
     """Say something to people; a hook goes on where nobody listens."""
+    from incumbent.lifecycle.messages import printable  # a hook with nothing to tell does not pay
+
     try:
-        print(f"{command()}: {sentence}", file=sys.stderr, flush=True)
+        print(printable(f"{command()}: {sentence}"), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return
 
