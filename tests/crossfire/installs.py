@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import re
 import shutil
@@ -39,7 +38,7 @@ def installed(root: Path, versions: Iterable[str]) -> list[Install]:
 def _installed(folder: Path, version: str) -> Install:
     """Build from a copy, so that the checkout keeps no traces.
 
-    What the project depends on comes from the interpreter that runs the drill.
+    What the project depends on, and what builds it, comes from the interpreter that runs the drill.
     """
     source, venv = folder / "source", folder / "venv"
     source.mkdir(parents=True)
@@ -53,8 +52,8 @@ def _installed(folder: Path, version: str) -> Install:
         assert changed == 1, f"{changed} versions in {name}"
         path.write_text(text, "utf-8")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    here = ["--no-build-isolation"] if _can_make_wheels() else []
-    _run([*pip, "wheel", "--no-deps", *here, "--wheel-dir", str(folder), str(source)])
+    wheel_of = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    _run([*pip, *wheel_of, str(source)])
     _run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
     python = str(venv / "bin" / "python")
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
@@ -62,10 +61,6 @@ def _installed(folder: Path, version: str) -> Install:
     wheel = next(folder.glob("*.whl"))
     _run([*pip, "--python", python, "install", "--no-deps", "--no-index", str(wheel)])
     return Install(version, str(venv / "bin" / "worker-service"), folder)
-
-
-def _can_make_wheels() -> bool:
-    return bool(importlib.metadata.entry_points(group="distutils.commands", name="bdist_wheel"))
 
 
 def _library(venv: Path) -> Path:
