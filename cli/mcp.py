@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib.util
 import io
 import json
@@ -46,6 +47,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     except* BrokenPipeError:
         say(["the MCP client does not read any more"])
         code = 1
+    with contextlib.suppress(OSError):  # what is still unsent; from Python 3.13 a stream left open
+        stdout.close()  # complains of it when it is collected
     return code
 
 
