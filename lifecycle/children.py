@@ -201,9 +201,6 @@ class _NoPipe:
     def setblocking(self, _: bool) -> None:
         return
 
-    def gettimeout(self) -> float:
-        return 0.0
-
     def close(self) -> None:
         return
 

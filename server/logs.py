@@ -22,11 +22,6 @@ class Output:
             stream=sys.stderr, format=FORMAT, level=level.upper() if level != "trace" else 5
         )
 
-    @property
-    def redirected(self) -> bool:
-        """Whether the output is a file of ours at all; by hand it is a terminal."""
-        return bool(self._early)
-
     def settle(self) -> None:
         """Go on in the worker's log, with what was said so far."""
         if not self._early:

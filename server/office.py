@@ -65,7 +65,6 @@ class Office(Holding):
         self._kept: list[socket.socket] = []
         self._since = self._began = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._loaded: Any = None
         self._version, self._version_source = worker.version, "declared"
         self._path = ""
         self._refusal = ""
