@@ -52,7 +52,7 @@ class Desk(Protocol):
     def extra(self) -> dict[str, object]:
         """What health tells beyond the report."""
 
-    def ask(self, what: str, rebind: bool) -> asyncio.Future[None]:
+    def ask(self, what: str) -> asyncio.Future[None]:
         """Put an ask before the worker; done when it may be answered."""
 
 
@@ -135,7 +135,7 @@ class Gate:
                 return Answer(202, {"accepted": True, "joined": True})
             return _refusal(409, "starting", "the worker is not in office yet")
         try:
-            asked = self._desk.ask(what, said.get("handover") == "rebind")
+            asked = self._desk.ask(what)
             if state in states.SERVING:
                 await asyncio.wait_for(asyncio.shield(asked), ACCEPT_TIMEOUT_S)
         except TimeoutError:

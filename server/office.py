@@ -68,7 +68,6 @@ class Office(Holding):
         self._version, self._version_source = worker.version, "declared"
         self._path = ""
         self._refusal = ""
-        self._rebind_asked = False
         self._house: Any = None
         self._asks: deque[Ask] = deque()
         self._futures: dict[int, asyncio.Future[None]] = {}
@@ -115,13 +114,12 @@ class Office(Holding):
         """What health tells beyond the report."""
         return {"versionSource": self._version_source, "python": sys.executable}
 
-    def ask(self, what: str, rebind: bool = False) -> asyncio.Future[None]:
+    def ask(self, what: str) -> asyncio.Future[None]:
         """Put an ask before the worker; done when it may be answered."""
         self._number += 1
         future = asyncio.get_running_loop().create_future()
         self._futures[self._number] = future
         self._asks.append(Ask(what, self._number))
-        self._rebind_asked = rebind
         self._asked.set()
         return future
 
@@ -419,7 +417,7 @@ class Office(Holding):
         """Whether the seamless handover is possible with this build, here, now."""
         wishes = {self.worker.handover, dict(build.environment).get("INCUMBENT_HANDOVER", "")}
         able = "seamless" in build.strategies and hasattr(socket, "send_fds")
-        return able and "rebind" not in wishes and not self._rebind_asked
+        return able and "rebind" not in wishes
 
     async def rehearse(self, child: Child) -> Ended | Ask:
         """Wait until the understudy is ready, gone or late, or somebody asks something."""

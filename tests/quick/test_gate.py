@@ -32,7 +32,7 @@ class Desk:
 
     def __init__(self, state: str = states.VERIFIED, answers: bool = True) -> None:
         self.token, self.instance, self.state = SECRET, "this-one", state
-        self.asked: list[tuple[str, bool]] = []
+        self.asked: list[str] = []
         self._answers = answers
 
     def health(self) -> Health:
@@ -41,8 +41,8 @@ class Desk:
     def extra(self) -> dict[str, object]:
         return {"versionSource": "app"}
 
-    def ask(self, what: str, rebind: bool) -> asyncio.Future[None]:
-        self.asked.append((what, rebind))
+    def ask(self, what: str) -> asyncio.Future[None]:
+        self.asked.append(what)
         future = asyncio.get_running_loop().create_future()
         if self._answers:
             future.set_result(None)
@@ -193,19 +193,13 @@ def test_a_request_waits_until_the_doors_open():
 def test_an_ask_with_the_secret_is_accepted(what, ask):
     desk = Desk()
     assert admin(desk, what, instance="this-one").status == 202
-    assert desk.asked == [(ask, False)]
+    assert desk.asked == [ask]
 
 
 def test_a_recycle_is_told_apart_from_a_restart():
     desk = Desk()
     assert admin(desk, why="recycle").status == 202
-    assert desk.asked == [(RECYCLE, False)]
-
-
-def test_a_restart_may_ask_for_the_other_strategy():
-    desk = Desk()
-    assert admin(desk, handover="rebind").status == 202
-    assert desk.asked == [(RESTART, True)]
+    assert desk.asked == [RECYCLE]
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET + "0", "ü"])
@@ -247,7 +241,7 @@ def test_a_worker_that_is_not_in_office_yet_refuses_a_restart():
 def test_a_worker_that_is_not_in_office_yet_hears_a_stop():
     desk = Desk(states.STARTING)
     assert admin(desk, "shutdown").status == 202
-    assert desk.asked == [(SHUTDOWN, False)]
+    assert desk.asked == [SHUTDOWN]
 
 
 def test_an_ask_that_is_not_taken_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch):
