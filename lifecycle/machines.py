@@ -6,35 +6,23 @@ refused and moves nothing. There are no guards, so where one fact may lead to tw
 two names: `older_worker` while an ask is left, `older_worker_again` when none is.
 """
 
+from __future__ import annotations
+
 from . import states as s
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .values import NamedTuple
 
-class Row(tuple[str, str, str]):
-    """One way from a state to a state.
 
-    Not a `namedtuple`, whose module a hook would pay for.
-    """
+class Row(NamedTuple):
+    """One way from a state to a state: what happened, where the run stood, where it stands now."""
 
-    __slots__ = ()
-
-    def __new__(cls, event: str, source: str, dest: str) -> "Row":
-        """Give the row, in the order in which tables are read."""
-        return tuple.__new__(cls, (event, source, dest))
-
-    @property
-    def event(self) -> str:
-        """What happened."""
-        return self[0]
-
-    @property
-    def source(self) -> str:
-        """Where the run stood."""
-        return self[1]
-
-    @property
-    def dest(self) -> str:
-        """Where it stands now."""
-        return self[2]
+    event: str
+    source: str
+    dest: str
 
     def __repr__(self) -> str:
         return f"{self.event}: {self.source} -> {self.dest}"
