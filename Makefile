@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py server/*.py cli/*.py diagrams/*.svg) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check quick prove prove-short drill-crossfire bench diagrams clean
+.PHONY: demo test check fast quick pythons prove prove-short drill-crossfire bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -16,8 +16,14 @@ demo: $(STAMP)
 test: check
 	@$(BIN)/python -m pytest -q
 
+fast: $(STAMP)
+	@$(BIN)/python -m pytest -q -m "not process and not hypothesis and not slow"
+
 quick: $(STAMP)
 	@$(BIN)/python -m pytest -q -m "not process"
+
+pythons:
+	@.ci/pythons
 
 prove: $(STAMP)
 	@$(BIN)/python -m tests.proof.prove --write
@@ -35,7 +41,7 @@ bench: $(STAMP)
 check: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --no-error-summary -p incumbent.lifecycle -p incumbent.server -p incumbent.cli
+	@$(BIN)/mypy --no-error-summary -p incumbent.lifecycle -p incumbent.server -p incumbent.cli -p tests
 	@$(BIN)/lint-imports --no-logo >$(VENV)/floors.log || { cat $(VENV)/floors.log; exit 1; }
 	@$(BIN)/worker-service diagrams --check diagrams
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from incumbent.lifecycle.machines import MACHINES, Row
 
 from ..proof.schedules import Simulation, written
 from .test_schedules import STEPS, schedules, worlds
+
+pytestmark = pytest.mark.slow
 
 CALM = settings(
     max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)

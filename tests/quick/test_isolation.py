@@ -54,6 +54,7 @@ BITING = """
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_touches_what_is_not_its_own_fails_loudly(tmp_path):
     home = tmp_path / "real-home"
     home.mkdir()

@@ -365,6 +365,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_gets_the_lock_each_round(path):
     contenders = [
         subprocess.Popen(

@@ -32,6 +32,8 @@ from ..proof.lock_world import (
     sent,
 )
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 3
 ALIVE = 0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ def declared(extra: str = "") -> dict[str, Requirement]:
     }
 
 
+@functools.cache
 def imported() -> set[str]:
     """Give the top names of what the shipped code imports and neither it nor Python brings."""
     found = set()
@@ -41,8 +44,13 @@ def imported() -> set[str]:
     return found - sys.stdlib_module_names - {"incumbent"}
 
 
+@functools.cache
+def installed() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
 def distributions(names: set[str]) -> set[str]:
-    brings = importlib.metadata.packages_distributions()
+    brings = installed()
     return {one.lower() for name in names for one in brings[name]}
 
 
@@ -71,7 +79,7 @@ def test_every_relative_link_leads_to_a_file(page):
 
 
 def test_an_index_page_has_no_relative_link():
-    page = importlib.metadata.metadata("incumbent").get_payload()
+    page = str(importlib.metadata.metadata("incumbent").json["description"])
     assert "Exactly one background worker" in page
     assert LINK.findall(page) == []
 
@@ -81,12 +89,13 @@ def test_every_link_of_an_index_page_into_the_repository_leads_to_a_file():
     homes = [url.split(", ")[1] for url in published.get_all("Project-URL") or []]
     home = min(homes, key=len)
     assert all(url.startswith(home) for url in homes)
-    page = published.get_payload()
+    page = str(published.json["description"])
     leads = re.findall(rf"\]\({re.escape(home)}/(?:blob|raw)/main/([^)#]+)", page)
     assert leads
     assert [path for path in leads if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.slow
 def test_the_source_distribution_holds_what_a_contributor_needs(tmp_path):
     make = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "-d", str(tmp_path)]
     subprocess.run(make, cwd=ROOT, check=True, capture_output=True)

@@ -14,6 +14,8 @@ from ..proof.frames import FORGOTTEN
 from ..proof.summary import explore
 from ..proof.world import Configuration, World
 
+pytestmark = pytest.mark.slow
+
 SMALL = NAMED["cold: 1 ensure"]
 TWO = Configuration("two", (("ensure", "2"), ("ensure", "2")), 3, recorded="1", good="1", kills=1)
 

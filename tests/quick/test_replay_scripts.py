@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ..proof.automaton import every_row
 from ..proof.replaying.covering import UNTAKEN, can_be_led, follow, rows_of, saved
 from ..proof.schedules import Simulation
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_scripts_take_every_row_but_those_that_say_why():

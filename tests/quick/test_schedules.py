@@ -23,6 +23,8 @@ from ..proof.world import (
     Configuration,
 )
 
+pytestmark = pytest.mark.slow
+
 CALM = settings(
     max_examples=100,
     deadline=None,
