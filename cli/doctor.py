@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from incumbent.lifecycle import status
-from incumbent.lifecycle.errors import SettingsError
+from incumbent.lifecycle.errors import SettingsError, TrustError
 from incumbent.lifecycle.health import SILENT
 from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
@@ -25,6 +25,8 @@ def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
         worker = make(mend=False)
     except SettingsError as error:
         found, there = [Finding("settings", str(error), "set it right, or unset it")], "unknown"
+    except TrustError as error:
+        found, there = [Finding("trust", f"{error.path}: {error.what}", error.advice)], "unknown"
     else:
         seen = status(worker)
         if seen.kind == SILENT:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.shortage import shortage
 
 from .arguments import COMMANDS, USAGE, UsageError, places
 from .output import UnwrittenError, as_json, check_written, show, tell
@@ -53,6 +54,12 @@ def guarded(
         code = _failed(wants_json, error, EXIT_USAGE)
     except (IncumbentError, OSError) as error:
         code = _failed(wants_json, error, EXIT_FAILED)
+    except (MemoryError, RuntimeError, ImportError) as error:
+        why = shortage(error)
+        if not why:
+            raise
+        again = f"make room, then run `{command()} {' '.join(rest)}`"
+        code = _failed(wants_json, IncumbentError(f"{why}: {again}"), EXIT_FAILED)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
         if wants_json:

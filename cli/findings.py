@@ -100,11 +100,7 @@ def _data_dir(path: str) -> Iterator[Finding]:
         yield Finding("data dir", f"{path} is no folder", f"run `mv {path} {path}.old`")
         return
     if told.st_uid != os.geteuid():
-        yield Finding(
-            "data dir",
-            f"{path} belongs to the user {told.st_uid}, not to you",
-            f"run `chown -R {os.geteuid()} {path}`, or choose another with INCUMBENT_DATA_DIR",
-        )
+        yield _another_owner("data dir", path, told.st_uid)
     if told.st_mode & 0o077:
         mode = stat.S_IMODE(told.st_mode)
         yield Finding(
@@ -134,11 +130,12 @@ def _private(worker: Worker) -> Iterator[Finding]:
                 "permissions", f"{path} can be read by other users", f"run `chmod 600 {path}`"
             )
         if told.st_uid != os.geteuid():
-            yield Finding(
-                "permissions",
-                f"{path} belongs to the user {told.st_uid}, not to you",
-                f"run `chown {os.geteuid()} {path}`",
-            )
+            yield _another_owner("permissions", path, told.st_uid)
+
+
+def _another_owner(about: str, path: str, uid: int) -> Finding:
+    what = f"{path} belongs to the user {uid}, not to you"
+    return Finding(about, what, f"move it away: run `mv {path} {path}.old`")
 
 
 def _lock(worker: Worker) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ def _fire(
     try:
         worker = make(**places(given))
     except Exception as error:
-        raise _UnusableError(f"{error}; the event is lost") from error
+        raise _UnusableError(f"{error}; the event is lost: it was not kept") from error
     done = signals.during(lambda: _brought(worker, event, deadline, signals))
     if event is not None and not done and not event.ended:
         _told_where(event, worker.path("spool"))
@@ -110,7 +110,9 @@ def _brought(worker: Worker, event: Event | None, deadline: float, signals: Sign
     try:
         return _delivered(worker, event, deadline, signals)
     except Exception as error:  # no process to be had, no descriptor: the event need not be lost
-        tell(f"{type(error).__name__}: {error}")
+        from incumbent.lifecycle.shortage import shortage
+
+        tell(shortage(error) or f"{type(error).__name__}: {error}")
         return False
 
 

@@ -30,7 +30,12 @@ def launched(worker: Worker, deadline: float, begin: Callable[[], None]) -> tupl
     from select import select
 
     ours, theirs = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(ours)
+        os.close(theirs)
+        raise
     if pid == 0:
         try:
             begin()

@@ -22,6 +22,7 @@ from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import DARK, SERVING, Health, Seen
 from incumbent.lifecycle.launching import PosixLauncher
 from incumbent.lifecycle.messages import say
+from incumbent.lifecycle.private import make_folder, open_file
 from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.versions import newer, same
@@ -76,10 +77,8 @@ class Releases:
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """Let one process at a time change what is installed."""
-        files.make_data_dir(self.path)
-        fd = os.open(
-            os.path.join(self.path, ".guard"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        files.make_own_folder(self.path)
+        fd = open_file(os.path.join(self.path, ".guard"), os.O_RDWR)
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,7 +93,7 @@ class Releases:
     def new_folder(self) -> Iterator[str]:
         """Give a fresh folder beside the releases; it is gone if no release became of it."""
         path = os.path.join(self.path, f".new-{os.getpid()}-{time.monotonic_ns()}")
-        os.mkdir(path, 0o700)
+        make_folder(path)
         try:
             yield path
         finally:

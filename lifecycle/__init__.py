@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NotVerifiedError,
         SettingsError,
         StopError,
+        TrustError,
     )
     from .health import Health, Seen
     from .settings import Worker
@@ -32,6 +33,7 @@ __all__ = [
     "Seen",
     "SettingsError",
     "StopError",
+    "TrustError",
     "Worker",
     "__version__",
     "ensure_running",

@@ -46,7 +46,10 @@ async def ensure_running_async(
     """Give what `ensure_running` gives without blocking the event loop: the same, in a thread."""
     import asyncio
 
-    return await asyncio.to_thread(ensure_running, worker, timeout=timeout, door=door)
+    try:
+        return await asyncio.to_thread(ensure_running, worker, timeout=timeout, door=door)
+    except (MemoryError, RuntimeError) as error:
+        raise _runs().short_of(error) or error from error
 
 
 def restart(

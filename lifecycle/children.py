@@ -9,8 +9,10 @@ import sys
 
 from . import files
 from .errors import FilesError
+from .private import open_file
 from .record import Build
 from .settings import Worker
+from .shortage import shortage
 from .system import EXIT_LOST
 
 TYPE_CHECKING = False
@@ -117,17 +119,24 @@ class Process:
             return self._trouble
         try:
             content = files.read(self._early) or b""
-            if content:
-                fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                try:
-                    files.write_all(fd, content)
-                finally:
-                    os.close(fd)
-        except (OSError, FilesError):
+        except FilesError:
             return ""
-        files.unlink(self._early)
+        if _moved(content, log):
+            files.unlink(self._early)
         lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
         return lines[-1].strip().removeprefix("incumbent: ")[:WORDS_LIMIT] if lines else ""
+
+
+def _moved(content: bytes, log: str) -> bool:
+    try:
+        fd = open_file(log, os.O_WRONLY | os.O_APPEND)
+        try:
+            files.write_all(fd, content)
+        finally:
+            os.close(fd)
+    except OSError:
+        return False  # a full disk must not take what the process said from whoever launched it
+    return True
 
 
 def spawn(
@@ -166,7 +175,7 @@ def spawn(
     }
     try:
         files.make_data_dir(worker.data_dir)
-        files.make_data_dir(worker.path("logs"))
+        files.make_own_folder(worker.path("logs"))
         with open(early, "xb", buffering=0, opener=_for_its_user) as output:
             popen = subprocess.Popen(
                 [build.python, "-P", "-m", "incumbent.server"],
@@ -181,7 +190,7 @@ def spawn(
     except FilesError as error:
         return Process(None, ours, trouble=f"can't use {error.path}: {error.reason}")
     except OSError as error:
-        trouble = f"can't run {build.python}: {error.strerror}"
+        trouble = f"can't run {build.python}: {shortage(error) or error.strerror}"
         blamed = error.errno in BUILD_AT_FAULT and error.filename != early
         return Process(None, ours, trouble=trouble, gone=EXIT_NO_PROGRAM if blamed else EXIT_LOST)
     finally:
@@ -206,7 +215,7 @@ class _NoPipe:
 
 
 def _for_its_user(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return open_file(path, flags)
 
 
 def environment_for(worker: Worker, build: Build) -> dict[str, str]:

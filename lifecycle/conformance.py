@@ -17,6 +17,7 @@ IN_OFFICE = s.SERVING | s.COMING_UP | {s.DRAINING, s.DRAINED, s.APP_DOWN}
 IN_OFFICE |= {s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN}
 
 CLOCK_SLACK_S = 0.01  # two processes may write in another order than they read the clock
+_BEGINS = b'{"at": "'
 _TEXTS = ("at", "machine", "run", "door", "from", "event", "to")
 
 
@@ -38,6 +39,7 @@ class _Line(NamedTuple):
     source: str
     event: str
     dest: str
+    lost: bool  # lines of the run that came before could not be written
 
 
 class _Run:
@@ -53,13 +55,16 @@ def check(older: bytes | None, current: bytes) -> Report:
 
     Each line is a row of its machine; each run begins where its machine begins and goes on where
     it was, written by one process; nobody is in office while another is. A run that just ends
-    was killed: it must not come back. A last line without its end is still being written. What
-    a rotation lost, nobody can check: behind one a run may go on with what began before the
+    was killed: it must not come back. A last line without its end is still being written. What a
+    full disk left is no fault: blanks, a line cut short, a run that says it lost lines. What a
+    rotation lost, nobody can check: behind one a run may go on with what began before the
     oldest line.
     """
     checking = _Checking(cut=older is not None)
     for name, content in (("trace.jsonl.1", older or b""), ("trace.jsonl", current)):
         for number, text in enumerate(content.split(b"\n")[:-1], 1):
+            if _is_left_by_full_disk(text):
+                continue
             for fault in checking.faults_of(text):
                 checking.faults.append(f"{name}, line {number}: {fault}")
     return Report(checking.faults, checking.lines, len(checking.runs), checking.offices.count)
@@ -92,7 +97,8 @@ class _Checking:
             yield from _going_on(run, line)
         else:
             self.runs[line.machine, line.run] = _Run(line)
-            if line.source not in initials and not (self._cut and self._began_before(line)):
+            cut = line.lost or (self._cut and self._began_before(line))
+            if line.source not in initials and not cut:
                 yield f"run {line.run} begins in {line.source}"
         if line.machine == "worker":
             yield from self.offices.faults_of(line, first=run is None)
@@ -106,7 +112,7 @@ def _going_on(run: _Run, line: _Line) -> Iterator[str]:
     row = (line.event, line.source, line.dest)
     if run.state in finals:
         yield f"run {line.run} goes on after its end in {run.state}"
-    elif run.state != line.source:
+    elif run.state != line.source and not line.lost:
         yield f"run {line.run} was in {run.state}, not in {line.source}"
     elif row == run.last_row and line.source == line.dest:
         yield f"run {line.run} tells the same twice: {line.event} in {line.source}"
@@ -129,7 +135,7 @@ class _Offices:
     def faults_of(self, line: _Line, first: bool) -> Iterator[str]:
         """Give what is wrong with the next line of a worker."""
         held_before = first and line.source in IN_OFFICE
-        if held_before and self._ever:
+        if held_before and self._ever and not line.lost:
             yield f"two workers in office: run {line.run} was in it when another took it"
         if line.run in self._displaced:
             self._displaced.discard(line.run)
@@ -150,6 +156,12 @@ class _Offices:
             self._holder = None
 
 
+def _is_left_by_full_disk(text: bytes) -> bool:
+    """Whether this is a part of a line, as a short write leaves it, or what was put over one."""
+    words = text.strip()
+    return bool(text) if not words else words.startswith(_BEGINS) and not words.endswith(b"}")
+
+
 def _read(text: bytes) -> _Line:
     try:
         said = json.loads(text)
@@ -168,7 +180,8 @@ def _read(text: bytes) -> _Line:
     if machine not in MACHINES:
         raise ValueError(f"no machine {machine!r}")
     entered = mono - spent / 1000
-    return _Line(machine, run, pid, mono, entered, said["from"], said["event"], said["to"])
+    lost = bool(said.get("lost"))
+    return _Line(machine, run, pid, mono, entered, said["from"], said["event"], said["to"], lost)
 
 
 def _number(said: dict[str, object], key: str) -> float:

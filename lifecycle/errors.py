@@ -35,6 +35,21 @@ class FilesError(IncumbentError):
         return f"can't use {self.path}: {self.reason}; mend it, then run `{command()} start`"
 
 
+class TrustError(FilesError):
+    """Another user owns, may write, or could swap what we go by; nothing of it was used.
+
+    `what` is wrong with the file or folder at `path`, `advice` what to do about it; `owner` is a
+    user's number, `mode` the permission bits.
+    """
+
+    def __init__(self, path: str, what: str, advice: str, owner: int, mode: int) -> None:
+        super().__init__(path, f"{what}; {advice}")
+        self.what, self.advice, self.owner, self.mode = what, advice, owner, mode
+
+    def __str__(self) -> str:
+        return f"won't use {self.path}: {self.reason}"
+
+
 class NotVerifiedError(IncumbentError):
     """No worker could be verified before the run ended.
 

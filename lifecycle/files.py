@@ -8,6 +8,8 @@ import stat
 import time
 
 from .errors import FilesError
+from .private import make_folder, open_file
+from .trust import check_data_dir, check_folder, check_open
 
 LIMIT_BYTES = 4_000_000
 
@@ -27,6 +29,7 @@ def read(path: str) -> bytes | None:
             return b""
         raise FilesError(path, error.strerror or str(error)) from error
     try:
+        check_open(fd, path)
         return os.read(fd, LIMIT_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
     except OSError as error:
         raise FilesError(path, error.strerror or str(error)) from error
@@ -38,7 +41,7 @@ def replace(path: str, content: bytes) -> None:
     """Write the file whole, 0600, by a temporary file beside it; raises FilesError."""
     temporary = f"{path}.{os.getpid()}.{time.monotonic_ns()}.tmp"
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
         try:
             write_all(fd, content)
         finally:
@@ -95,7 +98,15 @@ def set_aside(path: str) -> str:
 
 def make_data_dir(path: str) -> None:
     """Create the data dir, for its user alone; raises FilesError when it can't be used."""
+    make_own_folder(path)
+    check_data_dir(path)
+
+
+def make_own_folder(path: str) -> None:
+    """Create a folder of ours, for its user alone; raises FilesError when it can't be used."""
+    check_folder(path)
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise FilesError(path, error.strerror or str(error)) from error
+    check_folder(path)

@@ -14,6 +14,7 @@ from .quickjson import loads, read_small
 from .settings import LEASE_S
 from .states import IDLE, SERVING, VERIFIED
 from .trace import Trace
+from .trust import check_open
 from .versions import at_least
 
 TYPE_CHECKING = False
@@ -109,7 +110,7 @@ def _somebody_launches(worker: Worker) -> bool:
     try:
         if abs(time() - os.stat(path).st_mtime) >= LEASE_S:
             return False
-        said = loads(read_small(path))
+        said = loads(read_small(path, check_open))
         pid = said["pid"] if isinstance(said, dict) else 0
         if type(pid) is not int or pid <= 0:
             return False
@@ -126,7 +127,7 @@ def probe_worker(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> Seen:
 
 def _recorded(path: str) -> str | None:
     try:
-        said = loads(read_small(path))
+        said = loads(read_small(path, check_open))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or said.get("format") != FORMAT:

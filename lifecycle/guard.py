@@ -7,6 +7,7 @@ import os
 import time
 
 from .errors import FilesError
+from .private import open_file
 
 WAIT_S = 5.0  # it is held for microseconds; longer means a process stopped inside it
 _STEP_S = 0.001
@@ -22,7 +23,7 @@ class Guard:
     def take(self, wait: bool) -> bool:
         """Take the guard; False when it is busy and we don't wait; raises FilesError."""
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = open_file(self._path, os.O_RDWR)
         except OSError as error:
             raise FilesError(self._path, error.strerror or str(error)) from error
         deadline = time.monotonic() + WAIT_S

@@ -8,6 +8,7 @@ import threading
 import time
 
 from . import files
+from .about import command
 from .children import CRASHES, Process, environment_of, spawn, strategies
 from .errors import FilesError
 from .fingerprint import fingerprint
@@ -25,6 +26,7 @@ from .record import (
     rejected,
 )
 from .settings import LEASE_S, MARGIN_S, Worker
+from .shortage import shortage
 from .system import LOCK_REFUSED, Child, Claim, Ended
 
 CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
@@ -58,9 +60,11 @@ class Holding:
         if self._lock.handle is not None:
             try:
                 self._begin_heartbeat(self._lock.handle.fd)
-            except OSError as error:  # no descriptor is left
+            except (OSError, RuntimeError, MemoryError) as error:  # no descriptor, no thread
                 await self.release()
-                return Claim(LOCK_REFUSED, f"can't hold the spawn lock: {error.strerror}")
+                why = shortage(error) or getattr(error, "strerror", str(error))
+                again = f"make room, then run `{command()} start`"
+                return Claim(LOCK_REFUSED, f"can't hold the spawn lock: {why}; {again}")
             return Claim(event)
         return Claim(event, "another process holds the spawn lock")
 
@@ -205,7 +209,12 @@ class Holding:
         kept = os.dup(fd)
         stop = self._heartbeat = threading.Event()
         legitimate = self.worker.run_budget + MARGIN_S
-        threading.Thread(target=_beat, args=(kept, stop, legitimate), daemon=True).start()
+        beat = threading.Thread(target=_beat, args=(kept, stop, legitimate), daemon=True)
+        try:
+            beat.start()
+        except BaseException:
+            os.close(kept)
+            raise
 
 
 def _beat(fd: int, stop: threading.Event, legitimate: float) -> None:

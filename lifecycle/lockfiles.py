@@ -12,6 +12,8 @@ from .errors import FilesError
 from .guard import Guard
 from .lock import Found, Handle, Owner
 from .owner import boot_id, is_another_boot, is_dead
+from .private import open_file
+from .trust import check_open
 
 _LIMIT_BYTES = 65536
 
@@ -28,7 +30,7 @@ class PosixLockFiles:
     async def create(self, content: bytes) -> Handle | None:
         """Create the lock file exclusively and write it; None when there is one."""
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fd = open_file(self._path, os.O_RDWR | os.O_EXCL)
         except FileExistsError:
             return None
         except OSError as error:
@@ -75,6 +77,7 @@ class PosixLockFiles:
             words = "it is a symbolic link" if link else error.strerror or str(error)
             raise FilesError(self._path, words) from error
         try:
+            check_open(fd, self._path)
             told = os.fstat(fd)
             content = os.read(fd, _LIMIT_BYTES)
         except OSError as error:
@@ -88,7 +91,7 @@ class PosixLockFiles:
         """Make a temporary file beside the lock; its mtime is now, on the same clock."""
         path = self._temporary()
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            fd = open_file(path, os.O_RDWR | os.O_TRUNC)
         except OSError as error:
             raise FilesError(path, error.strerror or str(error)) from error
         return self._written(fd, path, content)

@@ -8,7 +8,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def _constant(name: str) -> float:
@@ -66,10 +66,16 @@ def dumps_flat(values: "Mapping[str, str | int | float]") -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def read_small(path: str, limit: int = 4_000_000) -> bytes:
-    """Give a file's content up to `limit` bytes, in pieces that need no mapping of their own."""
+def read_small(
+    path: str, check_open: "Callable[[int, str], None]", limit: int = 4_000_000
+) -> bytes:
+    """Give a file's content up to `limit` bytes, in pieces that need no mapping of their own.
+
+    `check_open` may refuse, by an error, what was opened.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not hold us up
     try:
+        check_open(fd, path)
         content = os.read(fd, 65_536)
         while content and len(content) % 65_536 == 0 and len(content) < limit:
             more = os.read(fd, 65_536)

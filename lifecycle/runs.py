@@ -16,12 +16,14 @@ from .probe import PROBE_TIMEOUT_S, probe
 from .record import NewerFormatError
 from .secret import admin_token
 from .settings import DEFAULT_HOST, Worker
+from .shortage import shortage
 from .spawner import Spawner
 from .states import VERIFIED
 from .stopper import Stopper
 from .wire import literal
 
 BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused")
+SHORTAGE = "shortage"
 
 Watching = Callable[[], None] | None
 
@@ -59,7 +61,7 @@ def stop(
     files.make_data_dir(worker.data_dir)
     launcher = PosixLauncher(worker, "stop", door, timeout, watching=watching)
     stopper = Stopper(launcher)
-    event = _finish(launcher, stopper)
+    event = _finish(launcher, stopper, StopError)
     if stopper.state != VERIFIED:
         raise StopError(event, _stop_sentence(launcher, event, stopper), stopper.seen)
     return stopper.found
@@ -93,12 +95,12 @@ def _launch(
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", door, timeout, began, watching)
     spawner = Spawner(launcher, restart)
-    event = _finish(launcher, spawner)
+    event = _finish(launcher, spawner, NotVerifiedError)
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
         say(launcher.notices)
         launcher = PosixLauncher(worker, "spawner", door, launcher.remaining, began, watching)
         spawner = Spawner(launcher, restart)
-        event = _finish(launcher, spawner)
+        event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health
     if spawner.state != VERIFIED or health is None:
         raise NotVerifiedError(
@@ -109,9 +111,15 @@ def _launch(
     return health
 
 
-def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
+def _finish(
+    launcher: PosixLauncher,
+    driver: Spawner | Stopper,
+    failure: type[NotVerifiedError | StopError],
+) -> str:
     try:
         return run_blocking(driver.run())
+    except (MemoryError, OSError, RuntimeError) as error:
+        raise short_of(error, failure, driver.seen) or error from error
     finally:
         launcher.abandon()
         run_blocking(launcher.release())
@@ -120,6 +128,18 @@ def _finish(launcher: PosixLauncher, driver: Spawner | Stopper) -> str:
         say([*launcher.worker.notices, *launcher.notices])
         launcher.worker.notices.clear()
         launcher.notices.clear()
+
+
+def short_of(
+    error: BaseException,
+    failure: type[NotVerifiedError | StopError] = NotVerifiedError,
+    seen: Seen | None = None,
+) -> NotVerifiedError | StopError | None:
+    """Give the failure that a lack of threads, processes or memory is; None for another error."""
+    why = shortage(error)
+    if not why:
+        return None
+    return failure(SHORTAGE, f"{why}: make room, then run `{command()} start`", seen)
 
 
 def describe(seen: Seen | None, worker: Worker) -> str:

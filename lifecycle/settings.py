@@ -7,6 +7,7 @@ import sys
 
 from .about import VERSION
 from .quickjson import loads, read_small
+from .trust import check_data_dir, check_open
 from .versions import parse, plain
 
 TYPE_CHECKING = False
@@ -38,8 +39,9 @@ class Worker:
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
     seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take. A
-    settings file that is corrupt is set aside, without `mend` only told of in `notices`. Raises
-    SettingsError for a value that can't be.
+    settings file that is corrupt is set aside, without `mend` only told of in `notices`; it names
+    no `python`. Raises SettingsError for a value that can't be, TrustError for a data dir that is
+    not this user's alone.
     """
 
     __slots__ = (
@@ -90,7 +92,14 @@ class Worker:
         if where is None:
             where = default_data_dir(_checked("name", given_name or DEFAULT_NAME, _name), env)
         self.data_dir = os.path.realpath(where)
+        check_data_dir(self.data_dir)
         file = self._file_settings(mend)
+        if "python" in file:  # whoever may write a file of ours must not choose what is executed
+            self.notices.append(
+                "settings.json: python is not taken from there; "
+                "name an interpreter by argument or by INCUMBENT_PYTHON"
+            )
+            del file["python"]
 
         def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
             if given is not None:
@@ -135,7 +144,7 @@ class Worker:
     def _file_settings(self, mend: bool) -> dict[str, object]:
         path = self.path("settings.json")
         try:
-            said = loads(read_small(path))
+            said = loads(read_small(path, check_open))
             if not isinstance(said, dict):
                 raise ValueError("not an object")
         except (FileNotFoundError, NotADirectoryError):

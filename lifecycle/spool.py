@@ -8,6 +8,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, time, time_ns
 
 from .deliver import DELIVERED, FAILED, REFUSED, UNDELIVERED, new_id
+from .private import open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,13 +72,12 @@ class Spool:
 
     def keep(self, body: bytes, session: str = NO_SESSION) -> str:
         """Write one event, whole or not at all, and give its path; raises OSError, FilesError."""
-        from .files import make_data_dir, unlink, write_all  # not for a hook that keeps nothing
+        from .files import make_own_folder, unlink, write_all  # not for a hook that keeps nothing
 
-        make_data_dir(os.path.dirname(self.path))
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        make_own_folder(self.path)
         name = f"{self._next(session):020d}-{session}-{new_id()}{_SUFFIX}"
         temporary, path = os.path.join(self.path, f".{name}.tmp"), os.path.join(self.path, name)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
         try:
             try:
                 write_all(fd, body)
@@ -103,9 +103,7 @@ class Spool:
         removing sends an event twice, under the same id.
         """
         try:
-            guard = os.open(
-                os.path.join(self.path, ".guard"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            guard = open_file(os.path.join(self.path, ".guard"), os.O_RDWR)
         except OSError as error:
             return DONE, [f"can't use {self.path}: {error.strerror}"]
         try:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from fcntl import LOCK_EX, LOCK_NB, flock
+from errno import ENOSPC
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
+from .private import mend_mode, open_file
 from .quickjson import dumps_flat
 
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
+
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_TRIES = 20  # at a lock that is held for microseconds
+_STEP_S = 0.001
 
 
 class Trace:
@@ -16,7 +22,7 @@ class Trace:
 
     `door` says through which way in the run came: cli, hook, mcp, api or handover. A row that
     repeats itself while the run waits is written once. A journal that can't be written never
-    stops a run: `trouble` then holds the sentence.
+    stops a run: `trouble` then holds the sentence, and the next line says how many were `lost`.
     """
 
     def __init__(self, path: str, machine: str, run: str, door: str) -> None:
@@ -24,6 +30,7 @@ class Trace:
         self._machine, self._run, self._door = machine, run, door
         self._entered = time.monotonic()
         self._last: tuple[str, str, str] | None = None
+        self._lost = 0
         self.trouble = ""
 
     def note(self, row: tuple[str, str, str], facts: str) -> None:
@@ -51,27 +58,83 @@ class Trace:
         }
         if facts:
             said["why"] = facts
+        if self._lost:
+            said["lost"] = self._lost
         try:
             append(self._path, dumps_flat(said).encode() + b"\n")
+            self._lost = 0
         except OSError as error:
+            self._lost += 1
             self.trouble = f"can't write {self._path}: {error.strerror}"
 
 
 def append(path: str, line: bytes) -> None:
-    """Append with one write, which the kernel keeps whole; begin a new file when it is long."""
-    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    fd = os.open(path, how, 0o600)
+    """Append one line with one write, whole or not at all; begin a new file when it is long.
+
+    Raises OSError. Many processes append at once, each holding the file's flock together with the
+    others. Whoever wrote short holds it alone before it cuts its part off, so that it can't cut
+    off what came after. What somebody else left torn, ended between the two, is ended by a
+    newline of the next writer's.
+    """
+    fd = os.open(path, _APPEND, 0o600)
     try:
-        os.write(fd, line)
-        long = os.fstat(fd).st_size > ROTATE_BYTES
+        _join(fd)
+        size = os.lseek(fd, 0, os.SEEK_END)
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            line = b" \n" + line  # a blank, so that of two who see it none makes an empty line
+        written = os.write(fd, line)
+        if written < len(line):
+            _take_back(path, fd, written)
+            raise OSError(ENOSPC, os.strerror(ENOSPC), path)
+        told = os.fstat(fd)
+        mend_mode(fd, told)
     finally:
         os.close(fd)
-    if long:
+    if told.st_size > ROTATE_BYTES:
         _rotate(path)
 
 
+def _join(fd: int) -> None:
+    """Hold the flock together with others; whoever holds it alone is about to let it go."""
+    for _ in range(_TRIES):
+        try:
+            flock(fd, LOCK_SH | LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_STEP_S)
+        except OSError:
+            return  # no flock on this file system
+        else:
+            return
+
+
+def _take_back(path: str, fd: int, written: int) -> None:
+    """Undo a short write: blanks over it, at once; then cut it off if it is last.
+
+    The blanks touch no byte but ours and need no room. A line that came behind them is whole.
+    """
+    end = os.lseek(fd, 0, os.SEEK_CUR)  # of our own write, whatever was appended since
+    over = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not os.path.sameopenfile(fd, over):
+            return  # rotated away meanwhile: nobody appends to it any more
+        os.pwrite(over, b" " * written, end - written)
+        for _ in range(_TRIES):
+            try:
+                flock(fd, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_STEP_S)
+                continue
+            if os.fstat(fd).st_size == end:
+                os.ftruncate(fd, end - written)
+            return
+    except OSError:
+        return  # the next writer begins a line of its own
+    finally:
+        os.close(over)
+
+
 def _rotate(path: str) -> None:
-    guard = os.open(f"{path}.guard", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    guard = open_file(f"{path}.guard", os.O_RDWR)
     try:
         flock(guard, LOCK_EX | LOCK_NB)
         if os.stat(path).st_size > ROTATE_BYTES:

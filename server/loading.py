@@ -9,6 +9,8 @@ import sysconfig
 import traceback
 from typing import Any, NamedTuple
 
+from incumbent.lifecycle.shortage import shortage
+
 
 class Loaded(NamedTuple):
     """An imported app, the version of its code and where that was read: app, metadata, declared."""
@@ -24,11 +26,16 @@ class AppError(Exception):
 
 
 def load(spec: str, declared: str) -> Loaded:
-    """Import `module:attribute`; raises AppError, also when the module asks to exit."""
+    """Import `module:attribute`; raises AppError, also when the module asks to exit.
+
+    What only says that the machine has no more to give is raised as it came.
+    """
     module_name, _, attribute = spec.partition(":")
     try:
         module = importlib.import_module(module_name)
     except BaseException as error:
+        if shortage(error):
+            raise  # the app may be as good as ever
         traceback.print_exc()
         raise AppError(f"the app {spec} can't be imported: {_sentence(error)}") from error
     app: Any = module

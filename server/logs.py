@@ -8,6 +8,7 @@ import sys
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.private import open_file
 
 ROTATE_BYTES = 5_000_000
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -45,7 +46,7 @@ class Output:
             return
 
     def _reopen(self, first: bytes) -> None:
-        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_file(self._path, os.O_WRONLY | os.O_APPEND)
         try:
             files.write_all(fd, first)
             os.dup2(fd, 1)

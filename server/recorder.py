@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from incumbent.lifecycle.about import VERSION
+from incumbent.lifecycle.private import open_file
 from incumbent.lifecycle.settings import Worker
 
 __version__ = VERSION  # what the worker reports
@@ -48,7 +49,7 @@ class Events:
 
     def __init__(self, path: str) -> None:
         # What hooks tell is for its user's eyes; what SQLite puts beside it has the same mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(open_file(path, os.O_RDWR))
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")

@@ -9,12 +9,14 @@ import signal
 import sys
 
 from incumbent.lifecycle.children import environment_for
-from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
+from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError, TrustError
 from incumbent.lifecycle.health import NO_ADDRESS
 from incumbent.lifecycle.messages import json_row, say
 from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.shortage import shortage
+from incumbent.lifecycle.system import EXIT_LOST
 from incumbent.lifecycle.tenure import Tenure
 
 from .birth import Birth
@@ -41,9 +43,18 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         output = Output(worker.path("logs", "worker.log"), birth.early, worker.log_level)
     except IncumbentError as error:
         say([str(error)])
-        _tell_result(result, 1, str(error))
-        return 1
-    tenure = asyncio.run(_serve(worker, birth, output, manager))
+        code = EXIT_LOST if isinstance(error, TrustError) else 1
+        _tell_result(result, code, str(error))
+        return code
+    try:
+        tenure = asyncio.run(_serve(worker, birth, output, manager))
+    except (MemoryError, OSError, RuntimeError, ImportError) as error:
+        why = shortage(error)
+        if not why:
+            raise
+        say([why])
+        _tell_result(result, EXIT_LOST, why)
+        return EXIT_LOST
     code = tenure.exit_code
     _tell_result(result, code, tenure.facts if code else "", tenure.last_event)
     sys.stdout.flush()
@@ -126,6 +137,9 @@ async def _serve(worker: Worker, birth: Birth, output: Output, manager: Manager)
     ticking = asyncio.ensure_future(_tick(office, output))
     try:
         await tenure.run()
+    except BaseException:
+        await office.remove_pid()
+        raise
     finally:
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
