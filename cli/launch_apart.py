@@ -97,5 +97,7 @@ def _launch(worker: Worker, deadline: float, fd: int) -> None:
     except IncumbentError as error:
         tell(str(error))
     except Exception as error:
-        tell(f"{type(error).__name__}: {error}")
+        from incumbent.lifecycle.shortage import shortage
+
+        tell(shortage(error) or f"{type(error).__name__}: {error}")
     talk.write((_HAD if had else _NOT_HAD).decode())

@@ -49,7 +49,10 @@ async def ensure_running_async(
     try:
         return await asyncio.to_thread(ensure_running, worker, timeout=timeout, door=door)
     except (MemoryError, RuntimeError) as error:
-        raise _runs().short_of(error) or error from error
+        short = _runs().short_of(error)
+        if short is None:
+            raise
+        raise short from error
 
 
 def restart(

@@ -119,7 +119,10 @@ def _finish(
     try:
         return run_blocking(driver.run())
     except (MemoryError, OSError, RuntimeError) as error:
-        raise short_of(error, failure, driver.seen) or error from error
+        short = short_of(error, failure, driver.seen)
+        if short is None:
+            raise
+        raise short from error
     finally:
         launcher.abandon()
         run_blocking(launcher.release())

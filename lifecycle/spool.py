@@ -8,7 +8,6 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, time, time_ns
 
 from .deliver import DELIVERED, FAILED, REFUSED, UNDELIVERED, new_id
-from .private import open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +72,7 @@ class Spool:
     def keep(self, body: bytes, session: str = NO_SESSION) -> str:
         """Write one event, whole or not at all, and give its path; raises OSError, FilesError."""
         from .files import make_own_folder, unlink, write_all  # not for a hook that keeps nothing
+        from .private import open_file
 
         make_own_folder(self.path)
         name = f"{self._next(session):020d}-{session}-{new_id()}{_SUFFIX}"
@@ -102,6 +102,8 @@ class Spool:
         round, with a sentence for each event that was not taken. A crash between sending and
         removing sends an event twice, under the same id.
         """
+        from .private import open_file
+
         try:
             guard = open_file(os.path.join(self.path, ".guard"), os.O_RDWR)
         except OSError as error:

@@ -7,7 +7,6 @@ import time
 from errno import ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
-from .private import mend_mode, open_file
 from .quickjson import dumps_flat
 
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
@@ -78,20 +77,30 @@ def append(path: str, line: bytes) -> None:
     """
     fd = os.open(path, _APPEND, 0o600)
     try:
-        _join(fd)
-        size = os.lseek(fd, 0, os.SEEK_END)
+        try:
+            flock(fd, LOCK_SH | LOCK_NB)
+        except OSError:
+            _join(fd)
+        told = os.fstat(fd)
+        size = told.st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b" \n" + line  # a blank, so that of two who see it none makes an empty line
         written = os.write(fd, line)
         if written < len(line):
             _take_back(path, fd, written)
             raise OSError(ENOSPC, os.strerror(ENOSPC), path)
-        told = os.fstat(fd)
-        mend_mode(fd, told)
+        if not size:
+            _mend_mode(fd, told)
     finally:
         os.close(fd)
-    if told.st_size > ROTATE_BYTES:
+    if size + written > ROTATE_BYTES:
         _rotate(path)
+
+
+def _mend_mode(fd: int, told: os.stat_result) -> None:
+    from .private import mend_mode  # the umask was there when the file was made
+
+    mend_mode(fd, told)
 
 
 def _join(fd: int) -> None:
@@ -134,6 +143,8 @@ def _take_back(path: str, fd: int, written: int) -> None:
 
 
 def _rotate(path: str) -> None:
+    from .private import open_file
+
     guard = open_file(f"{path}.guard", os.O_RDWR)
     try:
         flock(guard, LOCK_EX | LOCK_NB)

@@ -30,6 +30,7 @@ from incumbent.lifecycle.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.secret import admin_token, token_now
 from incumbent.lifecycle.settings import MARGIN_S, Worker
+from incumbent.lifecycle.shortage import shortage
 from incumbent.lifecycle.states import COMING_UP, SERVING, VERIFIED
 from incumbent.lifecycle.system import LOCK_REFUSED, SHUTDOWN, Ask, Child, Ended, Step
 from incumbent.lifecycle.trace import Trace
@@ -305,6 +306,9 @@ class Office(Holding):
             if not starting.done():
                 await self._accept()
         trouble = await starting
+        lack = RuntimeError(trouble)
+        if shortage(lack):
+            raise lack  # the app may be as good as ever
         self._watchdog.call_off()
         return await self._blamed(
             self._failed("app_failed", trouble) if trouble else Step("app_up")

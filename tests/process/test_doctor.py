@@ -398,8 +398,8 @@ def test_a_finding_for_everything_at_once(world: World, doctor: Doctor):
         (world.data_dir / "launch.json").write_text("{")
         (world.data_dir / "settings.json").write_text("{")
         world.leave_lock(*dead_owner())
-        world.data_dir.chmod(0o777)
+        world.data_dir.chmod(0o755)
         about = [finding["about"] for finding in doctor.findings()]
     assert about == ["settings", "port", "permissions", "lock", "record", "spool"]
-    assert stat.S_IMODE(world.data_dir.stat().st_mode) == 0o777
+    assert stat.S_IMODE(world.data_dir.stat().st_mode) == 0o755
     subprocess.run(["rm", "-r", str(world.data_dir)], check=True)
