@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.errors import IncumbentError, SettingsError
+from incumbent.lifecycle.errors import IncumbentError, SettingsError, TrustError
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.shortage import shortage
 
@@ -52,6 +52,10 @@ def guarded(
         code = _run(given, rest, make, typed)
     except (UsageError, SettingsError) as error:
         code = _failed(wants_json, error, EXIT_USAGE)
+    except TrustError as error:
+        from incumbent.lifecycle.system import EXIT_LOST
+
+        code = _failed(wants_json, error, EXIT_LOST if rest[0] == "run" else EXIT_FAILED)
     except (IncumbentError, OSError) as error:
         code = _failed(wants_json, error, EXIT_FAILED)
     except (MemoryError, RuntimeError, ImportError) as error:
