@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from errno import ENOSPC
+from errno import EINVAL, ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
 from .quickjson import dumps_flat
@@ -12,6 +12,7 @@ from .quickjson import dumps_flat
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
 
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_KIND, _REGULAR = 0o170000, 0o100000  # `stat` has the names, and costs a hook its import
 _TRIES = 20  # at a lock that is held for microseconds
 _STEP_S = 0.001
 
@@ -83,6 +84,8 @@ def append(path: str, line: bytes) -> None:
             _join(fd)
         told = os.fstat(fd)
         size = told.st_size
+        if told.st_mode & _KIND != _REGULAR:
+            raise OSError(EINVAL, "it is no file", path)
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b" \n" + line  # a blank, so that of two who see it none makes an empty line
         written = os.write(fd, line)
