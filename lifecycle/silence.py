@@ -25,9 +25,10 @@ def note(worker: Worker) -> None:
 def noted(worker: Worker) -> bool:
     """Whether this very address is known to be silent. Only a try can tell if it still is."""
     from .quickjson import read_small
+    from .trust import check_open
 
     try:
-        return read_small(worker.path(FILE)) == _address(worker)
+        return read_small(worker.path(FILE), check_open) == _address(worker)
     except OSError:
         return False
 

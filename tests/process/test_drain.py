@@ -77,6 +77,7 @@ def test_a_websocket_is_cleaned_up_after_before_the_app_ends(world: World, bare)
         assert world.restart(bare).code == 0
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=5)
+    assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
     assert notes(world) == ["begins", "cleaned up", "ends", "begins"]
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import uuid
+from typing import Any
 
 import pytest
 
@@ -38,11 +39,12 @@ def host(world: World) -> bytes:
     return b"Host: 127.0.0.1:%d" % world.port
 
 
-def planted(world: World, host: bytes) -> list[dict]:
+def planted(world: World, host: bytes) -> list[dict[str, Any]]:
     """Give what was recorded."""
     status, rest = asked(world, "GET /api/events HTTP/1.1", host)
     assert status == 200
-    return json.loads(rest.partition(b"\r\n\r\n")[2])["events"]
+    events: list[dict[str, Any]] = json.loads(rest.partition(b"\r\n\r\n")[2])["events"]
+    return events
 
 
 FOREIGN = [

@@ -204,7 +204,12 @@ def nasty_files(world: World, text: str) -> None:
     """Leave every file of ours in the data dir, with this in it wherever there may be text."""
     build = {"version": text, "app": text, "python": f"/{text}", "environment": {}}
     build |= {"fingerprint": text, "strategies": [], "registeredAt": text, "registeredBy": text}
-    rejection = {"version": text, "app": text, "fingerprint": text, "reason": text}
+    rejection: dict[str, object] = {
+        "version": text,
+        "app": text,
+        "fingerprint": text,
+        "reason": text,
+    }
     rejection |= {"at": time.time(), "late": False}
     record = {"format": 1, "name": Worker().name, "good": build, "rejected": [rejection]}
     leave(world, "launch.json", record | build | {"pinned": text})

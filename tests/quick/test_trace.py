@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from fcntl import LOCK_EX, flock
 
 import pytest
 
@@ -14,6 +15,7 @@ from incumbent.lifecycle.trace import Trace
 
 WRITER = """
 import sys
+from fcntl import LOCK_EX, flock
 from incumbent.lifecycle.trace import Trace
 trace = Trace(sys.argv[1], "spawner", sys.argv[2], "hook")
 for number in range(200):
@@ -204,6 +206,6 @@ def test_a_writer_that_was_stopped_does_not_hold_up_the_others(data_dir):
     path = data_dir / "trace.jsonl"
     path.write_bytes(b"")
     with open(path, "rb") as stopped:
-        t.flock(stopped.fileno(), t.LOCK_EX)
+        flock(stopped.fileno(), LOCK_EX)
         Trace(str(path), "spawner", "run-1", "cli").note(ROW, "")
     assert [line["run"] for line in lines(path)] == ["run-1"]

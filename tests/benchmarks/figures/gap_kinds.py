@@ -29,7 +29,7 @@ def measure(scale: Scale) -> Figure:
     constraints = str(install.CHECKOUT / "constraints.txt")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints]
     install.run([*pip, *NEEDS])
-    stalls = {}
+    stalls: dict[str, list[float]] = {}
     failed = unverified = 0
     for kind in KINDS:
         with place() as here:
