@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 # command -> the module here that offers `configure(parser)` and `run(worker, options)`, or
 # `examine(make, options)` where already making the worker may be what goes wrong
 COMMANDS = {
-    "start": "start",
-    "stop": "stop",
-    "restart": "restart",
-    "status": "status",
-    "run": "run",
+    "start": "verbs.start",
+    "stop": "verbs.stop",
+    "restart": "verbs.restart",
+    "status": "verbs.status",
+    "run": "verbs.run",
     "hook": "hook",
-    "mcp": "mcp",
-    "trace": "trace",
-    "diagrams": "diagrams",
-    "build-and-sync": "build",
-    "doctor": "doctor",
+    "mcp": "verbs.mcp",
+    "trace": "verbs.trace",
+    "diagrams": "verbs.diagrams",
+    "build-and-sync": "verbs.build_and_sync",
+    "doctor": "verbs.doctor",
 }
 USAGE = "[--data-dir D] [--port P] [--json] COMMAND"
 PLACES = ("data_dir", "port")

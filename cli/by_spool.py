@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from time import monotonic, sleep
 
-from incumbent.lifecycle import deliver, silence
 from incumbent.lifecycle import health as h
-from incumbent.lifecycle.glance import Glance
-from incumbent.lifecycle.probe import PROBE_TIMEOUT_S
-from incumbent.lifecycle.spool import BUSY, STOPPED, Spool
+from incumbent.lifecycle.client import deliver, silence
+from incumbent.lifecycle.client.fast_path import FastPath
+from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S
+from incumbent.lifecycle.client.spool import BUSY, STOPPED, Spool
 
 from .firing import send, tell
 from .launch_apart import launched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from incumbent.lifecycle.health import Seen
+    from incumbent.lifecycle.health import ProbeResult
     from incumbent.lifecycle.settings import Worker
 
     from .firing import Event, Signals
@@ -37,7 +37,7 @@ class BySpool:
         self._spool = Spool(worker.path("spool"))
         self._deadline, self._signals = deadline, signals
 
-    def bring(self, seen: Seen | None, had: bool) -> bool:
+    def bring(self, seen: ProbeResult | None, had: bool) -> bool:
         """Keep the event, then bring it; give whether it found its end, delivered or refused.
 
         `seen` is what the first question found, `had` whether that was a worker to be content with.
@@ -101,11 +101,11 @@ class BySpool:
     def _reached(self) -> tuple[bool, bool]:
         """Give whether there is a worker, and if not, whether that is final."""
         worker = self._worker
-        glance = Glance(worker, "hook")
+        fast_path = FastPath(worker, "hook")
         try:
             patience = max(self._deadline - monotonic(), 0.01)
-            healthy = glance.health(patience, min(PROBE_TIMEOUT_S, patience)) is not None
-            if glance.seen is not None and glance.seen.kind == h.SILENT:
+            healthy = fast_path.health(patience, min(PROBE_TIMEOUT_S, patience)) is not None
+            if fast_path.seen is not None and fast_path.seen.kind == h.SILENT:
                 silence.note(worker)
             else:
                 silence.forget(worker)
@@ -113,6 +113,6 @@ class BySpool:
                 return True, False
             had, final = launched(worker, self._deadline, self._signals.default)
         finally:
-            glance.close()
+            fast_path.close()
         worker.notices.clear()  # the launch has told them
         return had, final

@@ -6,8 +6,8 @@ import itertools
 import textwrap
 from html import escape
 
-from incumbent.lifecycle.machines import MACHINES, Row
-from incumbent.lifecycle.states import FAILED, major
+from incumbent.lifecycle.machine.states import FAILED, major
+from incumbent.lifecycle.machine.tables import MACHINES, Row
 
 from .lanes import LANES, MAIN_WAY, Lane
 

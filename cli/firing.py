@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from incumbent.lifecycle import deliver
 from incumbent.lifecycle.about import command
+from incumbent.lifecycle.client import deliver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ class Event:
 
     def session(self) -> str:
         """Give the key of its session."""
-        from incumbent.lifecycle.spool import session_key
+        from incumbent.lifecycle.client.spool import session_key
 
         return session_key(self.session_id)
 
     def keep(self, folder: str) -> bool:
         """Write it into the spool in this folder; False where that can't be."""
+        from incumbent.lifecycle.client.spool import Spool
         from incumbent.lifecycle.errors import FilesError
-        from incumbent.lifecycle.spool import Spool
 
         try:
             self.path = Spool(folder).keep(self.body, self.session())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from time import monotonic
 
-from incumbent.lifecycle import deliver
 from incumbent.lifecycle.about import command
+from incumbent.lifecycle.client import deliver
 
 from .arguments import places
 from .firing import Event, Signals, nowhere_to_talk, tell
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from incumbent.lifecycle.health import Seen
+    from incumbent.lifecycle.health import ProbeResult
     from incumbent.lifecycle.settings import Worker
 
 TIMEOUT_VARIABLE = "INCUMBENT_HOOK_TIMEOUT"
@@ -142,22 +142,22 @@ def _is_any_kept(folder: str) -> bool:
 
 
 def _is_held_up(worker: Worker, event: Event) -> bool:
-    from incumbent.lifecycle.spool import Spool
+    from incumbent.lifecycle.client.spool import Spool
 
     return Spool(worker.path("spool")).holds_up(event.session())
 
 
-def _first_look(worker: Worker, deadline: float) -> tuple[bool, Seen | None]:
+def _first_look(worker: Worker, deadline: float) -> tuple[bool, ProbeResult | None]:
     """Give whether a worker is there to be content with, and what was seen; waits for nothing."""
-    from incumbent.lifecycle.glance import Glance
+    from incumbent.lifecycle.client.fast_path import FastPath
 
-    glance = Glance(worker, "hook")
-    had = glance.health(0.0, min(FIRST_S, max(deadline - monotonic(), 0.01))) is not None
+    fast_path = FastPath(worker, "hook")
+    had = fast_path.health(0.0, min(FIRST_S, max(deadline - monotonic(), 0.01))) is not None
     if had and os.access(worker.path("silent"), os.F_OK):
-        from incumbent.lifecycle.silence import forget
+        from incumbent.lifecycle.client.silence import forget
 
         forget(worker)
-    return had, glance.seen
+    return had, fast_path.seen
 
 
 def _told_where(event: Event, folder: str) -> None:
@@ -210,7 +210,7 @@ class _Stdin:
 
     def parsed(self) -> str:
         """Take what has come as JSON; give what is wrong with it."""
-        from incumbent.lifecycle.quickjson import loads
+        from incumbent.lifecycle._small_json import loads
 
         try:
             self.said = loads(self.text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from incumbent.lifecycle import states as s
+from incumbent.lifecycle.machine import states as s
 
 
 class Lane(NamedTuple):
@@ -28,17 +28,17 @@ LANES = {
         Lane("", (s.VERIFIED, s.FAILED)),
     ),
     "worker": (
-        Lane("coming up\nas a successor", (s.UNDERSTUDY, s.READY, s.ADOPTED)),
+        Lane("coming up\nas a successor", (s.STANDBY, s.READY, s.ADOPTED)),
         Lane("coming up", (s.IDLE, s.BOUND, s.STARTING)),
         Lane("serving", (s.VERIFIED, s.LOCKING, s.HANDING_OFF)),
-        Lane("seamlessly,\nstill serving", (s.REHEARSING,)),
-        Lane("handing off,\neither way", (s.DRAINING, s.DRAINED, s.APP_DOWN, s.OFFERING)),
-        Lane("handing off\nseamlessly", (s.SHEPHERDING,)),
-        Lane("seamlessly,\nbut no successor", (s.RESUMING, s.RESUMING_LISTED)),
-        Lane("handing off\nby rebind", (s.SPAWNING, s.TENDING)),
+        Lane("seamlessly,\nstill serving", (s.WARMING_UP,)),
+        Lane("handing off,\neither way", (s.DRAINING, s.DRAINED, s.APP_DOWN, s.PASSING_SOCKET)),
+        Lane("handing off\nseamlessly", (s.AWAITING_SUCCESSOR,)),
+        Lane("seamlessly,\nbut no successor", (s.RESUMING, s.RESUMING_PID_WRITTEN)),
+        Lane("handing off\nby rebind", (s.SPAWNING, s.AWAITING_CHILD)),
         Lane(
             "stopping",
-            (s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN, s.STOPPING_UNLISTED),
+            (s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN, s.STOPPING_PID_REMOVED),
         ),
         Lane("", (s.HANDED_OVER, s.STOPPED, s.FAILED)),
     ),
@@ -55,12 +55,12 @@ MAIN_WAY = {
         s.VERIFIED,
         s.LOCKING,
         s.HANDING_OFF,
-        s.REHEARSING,
+        s.WARMING_UP,
         s.DRAINING,
         s.DRAINED,
         s.APP_DOWN,
-        s.OFFERING,
-        s.SHEPHERDING,
+        s.PASSING_SOCKET,
+        s.AWAITING_SUCCESSOR,
         s.HANDED_OVER,
     ),
 }

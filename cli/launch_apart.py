@@ -89,10 +89,10 @@ def _launch(worker: Worker, deadline: float, fd: int) -> None:
 
     had = False
     try:
-        ensure(worker, timeout=max(deadline - monotonic(), 0.01), door="hook")
+        ensure(worker, timeout=max(deadline - monotonic(), 0.01), origin="hook")
         had = True
     except NotVerifiedError as error:
-        had = error.seen is not None and error.seen.kind in (h.SERVING, h.LEAVING)
+        had = error.seen is not None and error.seen.kind in (h.WORKER_SERVING, h.WORKER_LEAVING)
         tell(str(error))
     except IncumbentError as error:
         tell(str(error))

@@ -31,7 +31,7 @@ def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = name
         else:
             code: int = hook.quick(given, rest, worker, last=argv is None)
             return code
-    from .failures import guarded
+    from .dispatch import guarded
 
     return guarded(given, rest, worker, typed=argv is None)
 

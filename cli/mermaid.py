@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from incumbent.lifecycle.machines import MACHINES
-from incumbent.lifecycle.states import SIX, major
+from incumbent.lifecycle.machine.states import SIX, major
+from incumbent.lifecycle.machine.tables import MACHINES
 
 
 def machine(name: str) -> str:
@@ -51,14 +51,14 @@ def _message(event: str, here: str, workers: list[str], launchers: list[str]) ->
     if here not in workers:
         return ""
     place = workers.index(here)
-    if event == "understudy_spawned" and place + 1 < len(workers):
+    if event == "standby_spawned" and place + 1 < len(workers):
         return f"{here}->>{workers[place + 1]}: spawn"
     if place == 0:
         return ""
     before = workers[place - 1]
     told = {
         "imported": f"{here}->>{before}: ready",
-        "baton": f"{before}->>{here}: the listening socket",
+        "socket_received": f"{before}->>{here}: the listening socket",
         "app_up": f"{here}->>{before}: up",
     }
     return told.get(event, "")

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from incumbent.lifecycle import files, runs
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.children import can_be_spawned, environment_of, strategies
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
-from incumbent.lifecycle.health import DARK, SERVING, Health, Seen
-from incumbent.lifecycle.launching import PosixLauncher
+from incumbent.lifecycle.health import DARK, WORKER_SERVING, Health, ProbeResult
 from incumbent.lifecycle.messages import say
+from incumbent.lifecycle.posix.child_process import can_be_spawned, environment_of, strategies
+from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.private import make_folder, open_file
 from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
 from incumbent.lifecycle.settings import Worker
@@ -227,7 +227,7 @@ def switch(
     build = build_of(own, release)
     before = _change(own, lambda record: _with(record, build, pin))
     try:
-        health = runs.restart(own, timeout=timeout, door="cli", watching=watching)
+        health = runs.restart(own, timeout=timeout, origin="cli", watching=watching)
         if not same(health.version, build.version):
             _check_superseded(own, build, pin, health)
     except BaseException as error:
@@ -307,7 +307,7 @@ def _check_superseded(worker: Worker, build: Build, pin: bool, health: Health) -
             "another_version",
             f"version {build.version} was not verified: {reason}; version {health.version} "
             f"serves with pid {health.pid}; mend it, then try again",
-            Seen(SERVING, health),
+            ProbeResult(WORKER_SERVING, health),
         )
 
 
@@ -346,7 +346,7 @@ def _bring_back(worker: Worker, build: Build | None) -> None:
         environ=worker.environ,
     )
     try:
-        runs.ensure(old, door="cli")
+        runs.ensure(old, origin="cli")
     except IncumbentError as error:
         tell(f"version {build.version} could not be brought back: {error}")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         StopError,
         TrustError,
     )
-    from .health import Health, Seen
+    from .health import Health, ProbeResult
     from .settings import Worker
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "Health",
     "IncumbentError",
     "NotVerifiedError",
-    "Seen",
+    "ProbeResult",
     "SettingsError",
     "StopError",
     "TrustError",
@@ -46,7 +46,7 @@ __all__ = [
 _HOMES = {
     "Worker": "settings",
     "Health": "health",
-    "Seen": "health",
+    "ProbeResult": "health",
     "ensure_running": "api",
     "ensure_running_async": "api",
     "restart": "api",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from time import monotonic
 
-from .glance import Glance, probe_worker
+from .client.fast_path import FastPath, probe_worker
 from .settings import Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .health import Health, Seen
+    from .health import Health, ProbeResult
 
 
 def ensure_running(
-    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+    worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
 ) -> Health:
     """Give the health of the one worker, bringing it up or recycling it once if need be.
 
@@ -27,27 +27,27 @@ def ensure_running(
     if worker is None:
         worker = Worker()
     deadline = monotonic() + (worker.timeout if timeout is None else timeout)
-    glance = Glance(worker, door)
+    fast_path = FastPath(worker, origin)
     try:
-        health = glance.health(deadline - monotonic())
+        health = fast_path.health(deadline - monotonic())
         if health is not None:
             return health
         ensured: Health = _runs().ensure(
-            worker, timeout=max(deadline - monotonic(), 0.0), door=door
+            worker, timeout=max(deadline - monotonic(), 0.0), origin=origin
         )
         return ensured
     finally:
-        glance.close()
+        fast_path.close()
 
 
 async def ensure_running_async(
-    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+    worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
 ) -> Health:
     """Give what `ensure_running` gives without blocking the event loop: the same, in a thread."""
     import asyncio
 
     try:
-        return await asyncio.to_thread(ensure_running, worker, timeout=timeout, door=door)
+        return await asyncio.to_thread(ensure_running, worker, timeout=timeout, origin=origin)
     except (MemoryError, RuntimeError) as error:
         short = _runs().short_of(error)
         if short is None:
@@ -56,22 +56,24 @@ async def ensure_running_async(
 
 
 def restart(
-    worker: Worker | None = None, *, timeout: float | None = None, door: str = "api"
+    worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
 ) -> Health:
-    """Replace the worker, also a current one, and give the health of the one that took office.
+    """Replace the worker, also a current one, and give the health of the one that began to serve.
 
     Raises NotVerifiedError when none did; the last good version then serves again.
     """
-    health: Health = _runs().restart(worker or Worker(), timeout=timeout, door=door)
+    health: Health = _runs().restart(worker or Worker(), timeout=timeout, origin=origin)
     return health
 
 
-def stop(worker: Worker | None = None, *, timeout: float | None = None, door: str = "api") -> None:
+def stop(
+    worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
+) -> None:
     """Stop the worker, without a successor, and prove the port free; raises StopError."""
-    _runs().stop(worker or Worker(), timeout=timeout, door=door)
+    _runs().stop(worker or Worker(), timeout=timeout, origin=origin)
 
 
-def status(worker: Worker | None = None) -> Seen:
+def status(worker: Worker | None = None) -> ProbeResult:
     """Give what holds the port now, from health alone; never raises for what that is."""
     return probe_worker(worker or Worker())
 

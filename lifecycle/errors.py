@@ -6,7 +6,7 @@ from .about import command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .health import Seen
+    from .health import ProbeResult
 
 
 class IncumbentError(Exception):
@@ -53,13 +53,15 @@ class TrustError(FilesError):
 class NotVerifiedError(IncumbentError):
     """No worker could be verified before the run ended.
 
-    `event` is the last row's event, `reason` the sentence, `seen` the last probe, `last_words`
+    `event` is the last row's event, `reason` the sentence, `seen` the last probe, `last_output`
     what the failed child wrote to stderr.
     """
 
-    def __init__(self, event: str, reason: str, seen: Seen | None, last_words: str = "") -> None:
+    def __init__(
+        self, event: str, reason: str, seen: ProbeResult | None, last_output: str = ""
+    ) -> None:
         super().__init__(event, reason)
-        self.event, self.reason, self.seen, self.last_words = event, reason, seen, last_words
+        self.event, self.reason, self.seen, self.last_output = event, reason, seen, last_output
 
     def __str__(self) -> str:
         return self.reason
@@ -68,7 +70,7 @@ class NotVerifiedError(IncumbentError):
 class StopError(IncumbentError):
     """The port could not be proved free: `seen` says what is still there."""
 
-    def __init__(self, event: str, reason: str, seen: Seen | None) -> None:
+    def __init__(self, event: str, reason: str, seen: ProbeResult | None) -> None:
         super().__init__(event, reason)
         self.event, self.reason, self.seen = event, reason, seen
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from . import states
+from .machine import states
 
 DARK = "dark"  # refused: nobody listens
 SILENT = "silent"  # accepts, gives no answer
 FOREIGN = "foreign"  # answers, but is not ours
 NO_ADDRESS = "no-address"  # this machine does not have the address at all
-STARTING = "starting"
-SERVING = "serving"
-LEAVING = "leaving"
+WORKER_STARTING = "starting"
+WORKER_SERVING = "serving"
+WORKER_LEAVING = "leaving"
 
 
 class Health:
     """One worker's report.
 
-    `uptime` is in seconds; `since`, the moment it took office, on the monotonic clock of this
+    `uptime` is in seconds; `since`, the moment it began to serve, on the monotonic clock of this
     boot, in seconds; `instance` names this one process for ever. `refusal` says why it last
     refused a handover; `managed`, that a service manager starts it again when it exits.
     """
@@ -74,19 +74,30 @@ class Health:
         if type(pid) is not int or pid <= 0 or type(port) is not int:
             raise ValueError("no pid")
         if not isinstance(since, (int, float)) or not isinstance(uptime, (int, float)):
-            raise ValueError("no time of office")
+            raise ValueError("no time of service")
         texts = {}
         for name in _TEXTS:
             text = said.get(_NAMES.get(name, name), "" if name == "refusal" else None)
             if not isinstance(text, str):
                 raise ValueError(f"no {name}")
             texts[name] = text
+        texts["state"] = states.OF_FIRST_EDITION.get(texts["state"], texts["state"])
         managed = said.get("managed") is True
         return cls(pid=pid, since=since, port=port, uptime=uptime, managed=managed, **texts)
 
     def to_json(self) -> dict[str, object]:
-        """Give the report as the health endpoint says it."""
-        return {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
+        """Give the report as the health endpoint says it.
+
+        `state` keeps the name that 0.1.0 knows, where it was called otherwise: a launcher of that
+        edition takes a worker in a state that it has never heard of for a foreign server.
+        """
+        answer: dict[str, object] = {
+            _NAMES.get(name, name): getattr(self, name) for name in self.__slots__
+        }
+        for first, state in states.OF_FIRST_EDITION.items():
+            if state == self.state:
+                answer["state"] = first
+        return answer
 
     def __repr__(self) -> str:
         return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
@@ -115,7 +126,7 @@ _TEXTS = (
 )
 
 
-class Seen:
+class ProbeResult:
     """What one probe saw: a kind, with the worker's health or a detail for people."""
 
     __slots__ = ("detail", "health", "kind")
@@ -124,11 +135,11 @@ class Seen:
         self.kind, self.health, self.detail = kind, health, detail
 
     def __repr__(self) -> str:
-        return f"Seen({self.kind}, {self.health}, {self.detail!r})"
+        return f"ProbeResult({self.kind}, {self.health}, {self.detail!r})"
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Seen)
+            isinstance(other, ProbeResult)
             and (self.kind, self.detail) == (other.kind, other.detail)
             and self.health == other.health
         )
@@ -137,12 +148,12 @@ class Seen:
         return hash((self.kind, self.health, self.detail))
 
 
-def seen_of(health: Health) -> Seen:
+def result_of(health: Health) -> ProbeResult:
     """Give what a probe saw when a worker of ours answered."""
-    if health.state in states.COMING_UP or health.state in states.RESUMED:
-        return Seen(STARTING, health)
-    if health.state in states.LEAVING or health.state in states.WORKER_FINAL:
-        return Seen(LEAVING, health)
+    if health.state in states.COMING_UP_STATES or health.state in states.RESUMED_STATES:
+        return ProbeResult(WORKER_STARTING, health)
+    if health.state in states.LEAVING_STATES or health.state in states.WORKER_FINAL:
+        return ProbeResult(WORKER_LEAVING, health)
     if health.state == states.VERIFIED:
-        return Seen(SERVING, health)
-    return Seen(FOREIGN, None, f"a worker in the unknown state {health.state!r}")
+        return ProbeResult(WORKER_SERVING, health)
+    return ProbeResult(FOREIGN, None, f"a worker in the unknown state {health.state!r}")

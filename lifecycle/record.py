@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NamedTuple
 else:
-    from .values import NamedTuple
+    from ._named_tuple import NamedTuple
 
 LATE_REJECTION_S = 600.0  # a build that was late once may have met a busy machine
 KEEP_REJECTIONS = 20

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from . import files
 from . import health as h
 from .about import command
+from .client.http import literal
+from .client.probe import PROBE_TIMEOUT_S, probe
+from .drivers.spawner import Spawner
+from .drivers.stopper import Stopper
 from .errors import NotVerifiedError, StopError
-from .health import Health, Seen
-from .launching import PosixLauncher, run_blocking
+from .health import Health, ProbeResult
+from .machine.states import VERIFIED
 from .messages import say
-from .probe import PROBE_TIMEOUT_S, probe
+from .posix.launcher import PosixLauncher, run_blocking
+from .posix.secret import admin_token
 from .record import NewerFormatError
-from .secret import admin_token
 from .settings import DEFAULT_HOST, Worker
 from .shortage import shortage
-from .spawner import Spawner
-from .states import VERIFIED
-from .stopper import Stopper
-from .wire import literal
 
 BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused")
 SHORTAGE = "shortage"
@@ -28,28 +28,28 @@ SHORTAGE = "shortage"
 Watching = Callable[[], None] | None
 
 
-def ensure(worker: Worker, *, timeout: float | None = None, door: str = "api") -> Health:
+def ensure(worker: Worker, *, timeout: float | None = None, origin: str = "api") -> Health:
     """Run the spawner until a worker fits; raises NotVerifiedError."""
-    return _launch(worker, False, timeout, door)
+    return _launch(worker, False, timeout, origin)
 
 
 def restart(
     worker: Worker,
     *,
     timeout: float | None = None,
-    door: str = "api",
+    origin: str = "api",
     began: float | None = None,
     watching: Watching = None,
 ) -> Health:
-    """Run the spawner until a worker took office after `began`; raises NotVerifiedError."""
-    return _launch(worker, True, timeout, door, began, watching)
+    """Run the spawner until a worker began to serve after `began`; raises NotVerifiedError."""
+    return _launch(worker, True, timeout, origin, began, watching)
 
 
 def stop(
     worker: Worker,
     *,
     timeout: float | None = None,
-    door: str = "api",
+    origin: str = "api",
     watching: Watching = None,
 ) -> bool:
     """Run the stop machine until the port is proved dark; raises StopError.
@@ -59,7 +59,7 @@ def stop(
     if not os.path.isdir(worker.data_dir) and _is_dark(worker):
         return False
     files.make_data_dir(worker.data_dir)
-    launcher = PosixLauncher(worker, "stop", door, timeout, watching=watching)
+    launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching)
     stopper = Stopper(launcher)
     event = _finish(launcher, stopper, StopError)
     if stopper.state != VERIFIED:
@@ -88,26 +88,26 @@ def _launch(
     worker: Worker,
     restart: bool,
     timeout: float | None,
-    door: str,
+    origin: str,
     began: float | None = None,
     watching: Watching = None,
 ) -> Health:
     bootstrap(worker)
-    launcher = PosixLauncher(worker, "spawner", door, timeout, began, watching)
+    launcher = PosixLauncher(worker, "spawner", origin, timeout, began, watching)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
         say(launcher.notices)
-        launcher = PosixLauncher(worker, "spawner", door, launcher.remaining, began, watching)
+        launcher = PosixLauncher(worker, "spawner", origin, launcher.remaining, began, watching)
         spawner = Spawner(launcher, restart)
         event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health
     if spawner.state != VERIFIED or health is None:
         raise NotVerifiedError(
-            event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.words
+            event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.error
         )
     if not restart:
-        say(launcher.why_older(health.version, spawner.run_facts.wanted))
+        say(launcher.why_older(health.version, spawner.begun.wanted))
     return health
 
 
@@ -136,7 +136,7 @@ def _finish(
 def short_of(
     error: BaseException,
     failure: type[NotVerifiedError | StopError] = NotVerifiedError,
-    seen: Seen | None = None,
+    seen: ProbeResult | None = None,
 ) -> NotVerifiedError | StopError | None:
     """Give the failure that a lack of threads, processes or memory is; None for another error."""
     why = shortage(error)
@@ -145,7 +145,7 @@ def short_of(
     return failure(SHORTAGE, f"{why}: make room, then run `{command()} start`", seen)
 
 
-def describe(seen: Seen | None, worker: Worker) -> str:
+def describe(seen: ProbeResult | None, worker: Worker) -> str:
     """Give the half sentence that says what is on the port."""
     where = f"{literal(worker.host)}:{worker.port}"
     if seen is None or seen.kind == h.DARK:
@@ -172,7 +172,7 @@ def another_address(worker: Worker) -> str:
 def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
     worker = launcher.worker
     seen = describe(spawner.seen, worker)
-    words = spawner.words
+    error = spawner.error
     log = worker.path("logs", "worker.log")
     if spawner.seen is not None and spawner.seen.kind == h.NO_ADDRESS:
         return f"{seen}; {another_address(worker)}, then run `{command()} start`"
@@ -187,7 +187,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             f"run `{command()} status`"
         )
     if event == "lock_refused":
-        return words
+        return error
     if event in ("nothing_recorded", "no_record"):
         try:
             record = launcher.read_record(guarded=False)
@@ -201,14 +201,14 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             )
         return f"nothing is recorded that could run; run `{command()} restart`"
     if event in ("handover_refused", "build_rejected"):
-        if not words:
-            words = _rejection(worker, spawner.run_facts.wanted)
-        told = f"version {spawner.run_facts.wanted} was not verified: {words or 'refused'}"
-        if f"`{command()} " not in words:
+        if not error:
+            error = _rejection(worker, spawner.begun.wanted)
+        told = f"version {spawner.begun.wanted} was not verified: {error or 'refused'}"
+        if f"`{command()} " not in error:
             told += f"; mend it, then run `{command()} restart`"
         return f"{told}; now {seen}"
-    if words and (event == "launches_spent" or event.startswith("child")):
-        return f"{_not_started(launcher, words, log)}; now {seen}"
+    if error and (event == "launches_spent" or event.startswith("child")):
+        return f"{_not_started(launcher, error, log)}; now {seen}"
     if event == "launches_spent":
         return (
             f"the worker came up, then was stopped by somebody; run `{command()} start`; now {seen}"
@@ -218,18 +218,18 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     return f"not verified ({event}): {seen}; run `{command()} status`"
 
 
-def _not_started(launcher: PosixLauncher, words: str, log: str) -> str:
+def _not_started(launcher: PosixLauncher, error: str, log: str) -> str:
     """Give which build could not be started, why, and what helps this user."""
     record = run_blocking(launcher.record())
     recorded = record.recorded if record else None
     if recorded is None or recorded.same_as(launcher.own_build()):
         return (
-            f"the worker could not be started: it {words}; see {log}, "
+            f"the worker could not be started: it {error}; see {log}, "
             f"then run `{command()} restart`"
         )
     return (
         f"the recorded version {recorded.version} ({recorded.app}, by {recorded.python}) could not "
-        f"be started: it {words}; see {log} and mend it, or remove "
+        f"be started: it {error}; see {log} and mend it, or remove "
         f"{launcher.worker.path('launch.json')}; then run `{command()} start`"
     )
 
@@ -246,6 +246,6 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return f"{seen}: nothing was stopped; {another_address(launcher.worker)}"
     if event == "port_foreign":
         return f"{seen}, not by our worker: nothing was stopped"
-    if stopper.words:
-        return f"not stopped: {stopper.words}; {seen}"
+    if stopper.error:
+        return f"not stopped: {stopper.error}; {seen}"
     return f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ._small_json import loads, read_small
 from .about import VERSION
-from .quickjson import loads, read_small
 from .trust import check_data_dir, check_open
 from .versions import parse, plain
 

@@ -7,8 +7,9 @@ import time
 from errno import EINVAL, ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
-from .quickjson import dumps_flat
+from ._small_json import dumps_flat
 
+FORMAT = 2  # of a line; one without it is of the first edition, whose words were others
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
 
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
@@ -20,20 +21,20 @@ _STEP_S = 0.001
 class Trace:
     """Where one run of one machine writes what it did.
 
-    `door` says through which way in the run came: cli, hook, mcp, api or handover. A row that
+    `origin` says through which way in the run came: cli, hook, mcp, api or handover. A row that
     repeats itself while the run waits is written once. A journal that can't be written never
     stops a run: `trouble` then holds the sentence, and the next line says how many were `lost`.
     """
 
-    def __init__(self, path: str, machine: str, run: str, door: str) -> None:
+    def __init__(self, path: str, machine: str, run: str, origin: str) -> None:
         self._path = path
-        self._machine, self._run, self._door = machine, run, door
+        self._machine, self._run, self._origin = machine, run, origin
         self._entered = time.monotonic()
         self._last: tuple[str, str, str] | None = None
         self._lost = 0
         self.trouble = ""
 
-    def note(self, row: tuple[str, str, str], facts: str) -> None:
+    def note(self, row: tuple[str, str, str], detail: str) -> None:
         """Append one transition with the milliseconds spent in the state it left."""
         event, source, dest = row
         now = time.monotonic()
@@ -45,19 +46,20 @@ class Trace:
         self._last = (event, source, dest)
         wall = time.time()
         said: dict[str, str | int | float] = {
+            "format": FORMAT,
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall)) + f"{wall % 1:.6f}Z"[1:],
             "mono": round(now, 6),
             "machine": self._machine,
             "run": self._run,
             "pid": os.getpid(),
-            "door": self._door,
+            "origin": self._origin,
             "from": source,
             "event": event,
             "to": dest,
             "ms": round(spent * 1000, 3),
         }
-        if facts:
-            said["why"] = facts
+        if detail:
+            said["why"] = detail
         if self._lost:
             said["lost"] = self._lost
         try:

@@ -5,7 +5,7 @@ import sys
 
 gc.disable()  # importing makes a tenth of its time in vain collections; on again when serving
 
-from .serving import main  # noqa: E402 - after the collector is off
+from .main import main  # noqa: E402 - after the collector is off
 
 if __name__ == "__main__":
     given = sys.argv[1:]

@@ -109,7 +109,7 @@ def _page(rows: list[_Row], after: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Open the database for as long as this worker is in office."""
+    """Open the database for as long as this worker serves."""
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, "events") as thread:
         path = os.path.join(Worker().data_dir, "events.db")

@@ -53,7 +53,7 @@ def sandbox(
 
 @pytest.fixture
 def world(sandbox: Sandbox) -> Iterator[World]:
-    """Give a place for real workers; the one in office is stopped after the test."""
+    """Give a place for real workers; the one that serves is stopped after the test."""
     place = World(sandbox)
     yield place
     place.close()

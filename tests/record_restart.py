@@ -50,7 +50,7 @@ def normalised(trace: list[dict[str, object]]) -> list[dict[str, object]]:
         run = runs.setdefault(line["run"], f"run-{1 + len(runs)}")
         at = round(float(str(line["mono"])) - start, 3)
         spent = round(float(str(line["ms"])), 1)
-        keys = ("machine", "door", "from", "event", "to")
+        keys = ("format", "machine", "origin", "from", "event", "to")
         kept.append(
             {key: line[key] for key in keys} | {"run": run, "pid": pid, "mono": at, "ms": spent}
         )

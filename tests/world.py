@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from incumbent.lifecycle import Seen, Worker, status
-from incumbent.lifecycle.owner import boot_id, start_token
+from incumbent.lifecycle import ProbeResult, Worker, status
+from incumbent.lifecycle.lock.process_identity import boot_id, start_token
 
 from .isolation import Sandbox
 
@@ -27,8 +27,8 @@ T = TypeVar("T")
 SOON_S = 15.0  # by then a thing that happens at all has happened, also on a busy machine
 STEP_S = 0.01
 RUN_S = 60.0  # no single launcher takes longer, whatever it meets
-INTO_OFFICE = ("listen_ok", "baton")
-OUT_OF_OFFICE = ("closed", "baton_passed")
+BEGIN_TO_SERVE = ("listen_ok", "socket_received")
+STOP_SERVING = ("closed", "socket_passed")
 
 APP = """
 import asyncio, json, os, sys, time
@@ -100,20 +100,20 @@ if gated:
 try:
     worker = Worker()
     if what == "ensure":
-        said = ensure_running(worker, door="hook")
+        said = ensure_running(worker, origin="hook")
     elif what == "restart":
-        said = runs.restart(worker, door="cli", began=began)
+        said = runs.restart(worker, origin="cli", began=began)
     else:
-        said = runs.stop(worker, door="cli")
+        said = runs.stop(worker, origin="cli")
     said = said.to_json() if isinstance(said, Health) else {"stopped": said}
 except IncumbentError as error:
     said = {"error": str(error), "kind": type(error).__name__}
-    said |= {"event": getattr(error, "event", ""), "words": getattr(error, "last_words", "")}
+    said |= {"event": getattr(error, "event", ""), "last_output": getattr(error, "last_output", "")}
 print(json.dumps(said | {"took": time.monotonic() - began}))
 sys.exit("error" in said)
 """
 
-HAND = "import sys; from incumbent.server.serving import main; sys.exit(main(by_hand=True))"
+HAND = "import sys; from incumbent.server.main import main; sys.exit(main(by_hand=True))"
 
 
 def eventually(look: Callable[[], T], what: str, within: float = SOON_S) -> T:
@@ -256,13 +256,13 @@ class World:
 
     # What there is to see.
 
-    def seen(self, app: App | None = None) -> Seen:
+    def seen(self, app: App | None = None) -> ProbeResult:
         """Ask the port, as `status` does."""
         environment = self.environment(app or App(Path(os.sep), "1.0.0"))
         return status(Worker(environ=environment))
 
     def health(self) -> Any:
-        """Give the health of the worker in office; fails when there is none."""
+        """Give the health of the worker that serves; fails when there is none."""
         seen = self.seen()
         assert seen.kind == "serving", seen
         return seen.health
@@ -286,7 +286,7 @@ class World:
 
     def spawns(self) -> int:
         """Give how many worker processes were ever created."""
-        return len(self.events("spawned", "understudy_spawned"))
+        return len(self.events("spawned", "standby_spawned"))
 
     def generations(self) -> int:
         """Give how many workers ever got their app up."""
@@ -330,7 +330,7 @@ class World:
         return str(content["token"])
 
     def close(self) -> None:
-        """End what this test began, and the worker in office; an orphan is left to be found."""
+        """End what this test began, and the worker that serves; an orphan is left to be found."""
         for process in self._begun:
             if process.poll() is None:
                 process.kill()

@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incumbent.cli.journal import Follower
-from incumbent.lifecycle import states
+from incumbent.cli.trace_reader import Follower
+from incumbent.lifecycle.machine import states
 
 from .installs import Install, compiling
 from .sessions import Agent, Fired, Session, Watch
@@ -25,8 +25,8 @@ RECOGNISED_S = 1.0  # a line written late by a launcher that looked before the c
 COMMAND_S = 90.0
 
 FROM_NOTHING = "from nothing"
-OLD_IN_OFFICE = "old in office"
-PASSES = (FROM_NOTHING, OLD_IN_OFFICE)
+OLD_SERVING = "old one serving"
+PASSES = (FROM_NOTHING, OLD_SERVING)
 
 Line = dict[str, Any]
 
@@ -43,9 +43,9 @@ class Pass:
     """One pass: both versions fire at one data dir for `seconds`.
 
     From nothing, both begin at once on a dark port, then the newer CLI restarts in the middle.
-    With the old in office, the newer version comes in later, so that the old worker performs the
+    With the old one serving, the newer version comes in later, so that the old worker performs the
     handover; then the old CLI restarts in the middle. All the while an agent asks the MCP server of
-    the old version, which outlives the install's time in office.
+    the old version, which outlives the install's service.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Pass:
         self._lines: list[Line] = []
         self._restart: subprocess.CompletedProcess[str] | None = None
         self._newer_from = 0.0
-        self._in_office_before: int | None = None
+        self._serving_before: int | None = None
         self._sessions: list[Session] = []
         self._watch = Watch(self._environment, self._ending)
         self._agent = Agent(old, self._environment, self._ending)
@@ -99,15 +99,15 @@ class Pass:
 
     def _fire(self, follower: Follower) -> None:
         begin = self._newer_from = time.monotonic()
-        if self.name == OLD_IN_OFFICE:
+        if self.name == OLD_SERVING:
             self._command(self._old, "start")
         self._watch.start()
         self._agent.start()
         for session in self._sessions:
             session.start()
-        if self.name == OLD_IN_OFFICE:
+        if self.name == OLD_SERVING:
             self._until(begin + self._seconds / 4, follower)
-            self._in_office_before = self._watch.seen[-1].pid
+            self._serving_before = self._watch.seen[-1].pid
             self._choices = (self._old, self._new)
             self._newer_from = time.monotonic()
         self._until(begin + self._seconds / 2, follower)
@@ -145,16 +145,16 @@ class Pass:
     ) -> list[Claim]:
         fired = [shot for session in self._sessions for shot in session.fired]
         new = self._new.version
-        offices = self._offices()
+        served = self._served()
         recycled = Counter(
             line["pid"]
             for line in self._lines
             if (line["event"], line["from"]) == ("handover_asked", states.VERIFIED)
             and line.get("why") == "recycle"
         )
-        stale = [pid for pid, version in offices.items() if version != new]
+        stale = [pid for pid, version in served.items() if version != new]
         handed_over = {line["pid"] for line in self._lines if line["to"] == states.HANDED_OVER}
-        converged = self._converged(offices)
+        converged = self._converged(served)
         late = [
             line
             for line in self._lines
@@ -177,7 +177,7 @@ class Pass:
         claims = [
             _told("hooks fired, by version", _by_version(fired)),
             _told("a hook took, median and longest", _times(fired)),
-            _told("workers in office", " -> ".join(f"{v} ({pid})" for pid, v in offices.items())),
+            _told("workers that served", " -> ".join(f"{v} ({pid})" for pid, v in served.items())),
             _told("questions to the old MCP server", str(self._agent.asked)),
             Claim(
                 "of these without a good answer",
@@ -206,15 +206,15 @@ class Pass:
             ),
             Claim(
                 "recycles after that",
-                str(sum(recycled[pid] for pid, v in offices.items() if v == new)),
-                not any(recycled[pid] for pid, v in offices.items() if v == new),
+                str(sum(recycled[pid] for pid, v in served.items() if v == new)),
+                not any(recycled[pid] for pid, v in served.items() if v == new),
             ),
             _zero("launchers that found a stale worker after that", late),
             _zero("looks that found an old worker after that", went_back),
             Claim(
                 "workers, those of the newer version",
-                f"{len(offices)}, {len(offices) - len(stale)}",
-                len(offices) - len(stale) == 2,  # it came, then it was restarted
+                f"{len(served)}, {len(served) - len(stale)}",
+                len(served) - len(stale) == 2,  # it came, then it was restarted
             ),
             Claim(
                 "the restart in the middle",
@@ -225,21 +225,21 @@ class Pass:
             Claim("stopped", _last(stopped), stopped.returncode == 0),
             _zero('"address already in use", "Traceback"', log),
         ]
-        if self.name == OLD_IN_OFFICE:
+        if self.name == OLD_SERVING:
             claims.append(
                 Claim(
                     "the handover was performed by the old worker",
-                    str(self._in_office_before),
-                    stale == [self._in_office_before] and self._in_office_before in handed_over,
+                    str(self._serving_before),
+                    stale == [self._serving_before] and self._serving_before in handed_over,
                 )
             )
         return claims
 
-    def _offices(self) -> dict[int, str]:
+    def _served(self) -> dict[int, str]:
         """Give the pid of every worker that got its app up with its version, in order."""
         versions = {}
         for line in self._lines:
-            if line["event"] in ("spawned", "understudy_spawned"):
+            if line["event"] in ("spawned", "standby_spawned"):
                 said = dict(word.split("=", 1) for word in line["why"].split())
                 versions[int(said["pid"])] = said["version"]
         return {
@@ -248,10 +248,10 @@ class Pass:
             if (line["event"], line["from"]) == ("app_up", states.STARTING)
         }
 
-    def _converged(self, offices: dict[int, str]) -> float:
+    def _converged(self, served: dict[int, str]) -> float:
         """Give when the first worker of the newer version was up."""
         for line in self._lines:
-            if (line["event"], line["from"]) == ("app_up", states.STARTING) and offices[
+            if (line["event"], line["from"]) == ("app_up", states.STARTING) and served[
                 line["pid"]
             ] == self._new.version:
                 return float(line["mono"])

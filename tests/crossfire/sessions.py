@@ -143,7 +143,7 @@ class Agent(threading.Thread):
             self.last_version = str(answer.structured_content["version"])
 
 
-class Seen(NamedTuple):
+class ProbeResult(NamedTuple):
     """What the port answered at one moment; no version when no worker of ours did."""
 
     at: float
@@ -159,11 +159,11 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self._worker = Worker(environ=environment)
         self._ending = ending
-        self.seen: list[Seen] = []
+        self.seen: list[ProbeResult] = []
 
     def run(self) -> None:
         while not self._ending.wait(LOOK_S):
             seen = status(self._worker)
             health = seen.health
             version, pid = (health.version, health.pid) if health else ("", 0)
-            self.seen.append(Seen(time.monotonic(), seen.kind, version, pid))
+            self.seen.append(ProbeResult(time.monotonic(), seen.kind, version, pid))

@@ -1,4 +1,4 @@
-"""build-and-sync puts a verified release into office, or everything back as it was."""
+"""build-and-sync has a verified release serve, or everything back as it was."""
 
 from __future__ import annotations
 

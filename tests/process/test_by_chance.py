@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from incumbent.lifecycle import conformance
+from incumbent.lifecycle.machine import trace_check
 
 from ..isolation import Sandbox
 from ..world import World, dead_owner, eventually
@@ -96,7 +96,7 @@ def test_a_schedule_by_chance_breaks_no_promise(sandbox: Sandbox, rounds, strate
         assert_one_at_a_time(world, killed)
         lock = world.data_dir / "spawn.lock"
         eventually(lambda: not lock.exists(), "the lock is given back")
-        assert conformance.check(None, (world.data_dir / "trace.jsonl").read_bytes()).faults == []
+        assert trace_check.check(None, (world.data_dir / "trace.jsonl").read_bytes()).faults == []
     finally:
         world.close()
 

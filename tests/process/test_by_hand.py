@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from incumbent.lifecycle.lock import owner_in
+from incumbent.lifecycle.lock.spawn_lock import owner_in
 
 from ..world import HAND, World, eventually
 

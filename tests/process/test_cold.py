@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from incumbent.lifecycle.owner import self_token
+from incumbent.lifecycle.lock.process_identity import self_token
 
 from ..world import App, World, dead_owner, eventually
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from incumbent.lifecycle.owner import start_token
+from incumbent.lifecycle.lock.process_identity import start_token
 
 from ..world import LAUNCHER, World, eventually
 

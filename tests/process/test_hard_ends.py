@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from incumbent.lifecycle.owner import start_token
+from incumbent.lifecycle.lock.process_identity import start_token
 
 from ..world import World, dead_owner, eventually
 
@@ -88,19 +88,19 @@ def test_a_hanging_build_ends_itself_when_its_launcher_was_killed(world: World):
     assert (done.code, done.said["version"]) == (0, "2.0.0")
 
 
-def test_an_understudy_does_not_outlive_its_predecessor(world: World):
+def test_a_standby_does_not_outlive_its_predecessor(world: World):
     old = world.app("1.0.0")
     first = world.ensure(old).said["pid"]
     restart = world.begin(world.app("2.0.0", "slow to import"), "restart")
-    eventually(lambda: world.events("understudy_spawned"), "the understudy rehearses")
+    eventually(lambda: world.events("standby_spawned"), "the standby warms up")
     os.kill(first, signal.SIGKILL)
     done = world.end(restart)
     assert (done.code, done.said.get("version")) == (0, "2.0.0"), done
-    [rehearsed] = world.events("understudy_spawned")
-    understudy = int(rehearsed["why"].split()[0].removeprefix("pid="))
-    eventually(lambda: start_token(understudy) is None, "the understudy is gone")
-    assert done.said["pid"] != understudy
-    assert understudy not in {life["pid"] for life in world.lives("begins")}
+    [spawned] = world.events("standby_spawned")
+    standby = int(spawned["why"].split()[0].removeprefix("pid="))
+    eventually(lambda: start_token(standby) is None, "the standby is gone")
+    assert done.said["pid"] != standby
+    assert standby not in {life["pid"] for life in world.lives("begins")}
 
 
 @pytest.mark.parametrize("flaw", ["slow to start", "slow to import"])

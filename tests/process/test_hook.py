@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from incumbent.cli.hook import STDOUT_IS_DATA
-from incumbent.lifecycle.deliver import envelope, new_id
-from incumbent.lifecycle.spool import Spool, session_key
+from incumbent.lifecycle.client.deliver import envelope, new_id
+from incumbent.lifecycle.client.spool import Spool, session_key
 
 from ..world import RUN_S, App, World, dead_owner, eventually
 
@@ -797,10 +797,10 @@ PHASES = {
     ],
     "seamless": [
         "handover_asked",
-        "understudy_spawned",
-        "understudy_ready",
+        "standby_spawned",
+        "standby_ready",
         "drained",
-        "baton_passed",
+        "socket_passed",
         "pid_written",
         "app_up",
     ],

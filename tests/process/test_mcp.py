@@ -1,4 +1,4 @@
-"""The MCP server is one more door to the one worker, with nothing but protocol on its stdout."""
+"""The MCP server is one more way to the one worker, with nothing but protocol on its stdout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
-from incumbent.cli import tools
+from incumbent.cli import mcp_bridge
 
 from ..world import RUN_S, App, World, eventually
 from .test_hook import Hooks, recording
@@ -30,7 +30,7 @@ LOUD = """
 import os, subprocess, sys
 from incumbent.cli import mcp
 from incumbent.cli.main import main
-from incumbent.cli.tools import Tool
+from incumbent.cli.mcp_bridge import Tool
 
 def loud(worker, given):
     print("by print", flush=True)
@@ -136,7 +136,7 @@ def test_a_whole_session_with_a_restart_in_the_middle(world: World, agent: Agent
         events = [line["event"] for line in proof["trace"]]
         assert events[0] == "restart_wanted"
         assert events[-1] == "worker_fits"
-        assert "baton_passed" in events
+        assert "socket_passed" in events
         await asyncio.to_thread(hooks.fire, "After", b'{"n": 2}')
         recorded = (await told(session, "recent_events", limit=2))["events"]
         assert [(event["event"], event["payload"]) for event in recorded] == [
@@ -148,7 +148,7 @@ def test_a_whole_session_with_a_restart_in_the_middle(world: World, agent: Agent
         assert len(lines) == 5
 
     agent.run(steps)
-    assert {line["door"] for line in world.events("restart_wanted")} == {"mcp"}
+    assert {line["origin"] for line in world.events("restart_wanted")} == {"mcp"}
     assert world.command(agent.app, "trace", "--check").returncode == 0
 
 
@@ -158,7 +158,7 @@ def test_the_server_brings_the_worker_up_before_it_is_asked(world: World, agent:
         assert (await told(session, "status"))["running"]
 
     agent.run(steps)
-    assert [line["door"] for line in world.events("child_ready")] == ["mcp"]
+    assert [line["origin"] for line in world.events("child_ready")] == ["mcp"]
     assert "first run" in agent.talk.read_text()
 
 
@@ -278,7 +278,7 @@ def test_a_long_payload_is_shortened(world: World, agent: Agent):
     async def steps(session: ClientSession) -> None:
         (event,) = (await told(session, "recent_events"))["events"]
         assert event["letters"] > 3_000_000
-        assert len(event["shortened"]) == tools.PAYLOAD_LETTERS
+        assert len(event["shortened"]) == mcp_bridge.PAYLOAD_LETTERS
 
     agent.run(steps)
 

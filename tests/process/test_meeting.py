@@ -47,7 +47,7 @@ def test_a_mislabelled_build_costs_one_attempt_and_the_old_worker_serves(world: 
     assert [done for done in dones if done.code] == []
     assert {done.said["version"] for done in dones} == {"1.0.0"}
     assert all("the code says version 1.0.0" in done.talk for done in dones)
-    attempts = world.events("understudy_failed", "child_failed", machine="worker")
+    attempts = world.events("standby_failed", "child_failed", machine="worker")
     assert len(attempts) == 1
 
 

@@ -28,8 +28,8 @@ def test_a_restart_is_verified_by_another_process(world: World, strategy):
     assert second.said["pid"] != first["pid"]
     assert second.said["version"] == "1.0.0"
     assert world.health().pid == second.said["pid"]
-    expected = "baton_passed" if strategy == "seamless" else "closed"
-    assert [line["event"] for line in world.events("baton_passed", "closed")] == [expected]
+    expected = "socket_passed" if strategy == "seamless" else "closed"
+    assert [line["event"] for line in world.events("socket_passed", "closed")] == [expected]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -56,7 +56,7 @@ def test_a_restart_on_a_broken_build_fails_and_the_old_version_serves(world: Wor
     world.ensure(good)
     done = world.restart(world.app("2.0.0", flaw))
     assert done.code == 1, done
-    assert BROKEN[flaw] in done.said["error"] + done.said["words"]
+    assert BROKEN[flaw] in done.said["error"] + done.said["last_output"]
     assert world.health().version == "1.0.0"
     assert world.get()["version"] == "1.0.0"
     record = world.record()
@@ -66,7 +66,7 @@ def test_a_restart_on_a_broken_build_fails_and_the_old_version_serves(world: Wor
 
 
 @pytest.mark.parametrize("flaw", ["cannot be imported", "hangs at import"])
-def test_a_build_whose_code_is_broken_never_costs_the_old_worker_its_office(world: World, flaw):
+def test_a_build_whose_code_is_broken_never_stops_the_old_worker(world: World, flaw):
     world.settings["INCUMBENT_START_TIMEOUT"] = "2"
     first = world.ensure(world.app("1.0.0")).said["pid"]
     assert world.restart(world.app("2.0.0", flaw)).code == 1
@@ -112,7 +112,7 @@ def test_a_mislabelled_build_that_was_rejected_costs_later_events_nothing(world:
     assert [done.said for done in dones if done.code] == []
     assert {done.said["version"] for done in dones} == {"1.0.0"}
     assert [done.talk for done in dones if "2.0.0 was rejected" not in done.talk] == []
-    assert len(world.events("understudy_spawned", "rebind_chosen")) <= 1
+    assert len(world.events("standby_spawned", "rebind_chosen")) <= 1
     assert world.record()["version"] == "1.0.0"
     spawned = world.spawns()
     late = world.ensure(mislabelled)

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from incumbent.cli import tools
+from incumbent.cli import mcp_bridge
 from incumbent.cli.arguments import COMMANDS
-from incumbent.lifecycle import Worker, states
+from incumbent.lifecycle import Worker
+from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.messages import LIMIT_LETTERS, printable, say
 
 from ..world import App, World
@@ -214,7 +215,7 @@ def nasty_files(world: World, text: str) -> None:
     record = {"format": 1, "name": Worker().name, "good": build, "rejected": [rejection]}
     leave(world, "launch.json", record | build | {"pinned": text})
     leave(world, "worker.pid", {"pid": 2**22, "start": text, "version": text, "port": 1})
-    line = dict.fromkeys(("machine", "run", "door", "from", "event", "to", "why", "at"), text)
+    line = dict.fromkeys(("machine", "run", "origin", "from", "event", "to", "why", "at"), text)
     lines = [line | {"pid": 1, "ms": 1.0}, line | {"machine": "worker", "pid": text, "ms": text}]
     leave(world, "trace.jsonl", "".join(json.dumps(one) + "\n" for one in lines) + f"{text}\n")
     leave(world, f"spool/{NASTY}.json", text)
@@ -265,12 +266,12 @@ def test_an_agent_reads_text_only_of_what_went_wrong(hurried: World, capfd, monk
     for name, value in hurried.settings.items():
         monkeypatch.setenv(name, value)
     with answering(hurried.port, health(hurried, service=ENDLESS), REFUSAL):
-        tools.bring_up(Worker())
-        for tool in tools.TOOLS:
-            answer = tools.answered(tool, Worker(), {ENDLESS: ENDLESS})
+        mcp_bridge.bring_up(Worker())
+        for tool in mcp_bridge.TOOLS:
+            answer = mcp_bridge.answered(tool, Worker(), {ENDLESS: ENDLESS})
             assert not answer["ok"]
             assert_harmless(answer["error"].encode(), tool.name)
-            answer = tools.answered(tool, Worker(), {})
+            answer = mcp_bridge.answered(tool, Worker(), {})
             assert_harmless(str(answer.get("error", "")).encode(), tool.name)
     assert_harmless("".join(capfd.readouterr()).encode(), "talk")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import incumbent.lifecycle.driver as driver_module
-from incumbent.lifecycle import states
-from incumbent.lifecycle.health import Seen
-from incumbent.lifecycle.machines import MACHINES, Row
-from incumbent.lifecycle.spawner import Spawner
-from incumbent.lifecycle.stopper import Stopper
-from incumbent.lifecycle.system import RECYCLE
-from incumbent.lifecycle.tenure import Tenure
+import incumbent.lifecycle.drivers.driver as driver_module
+from incumbent.lifecycle.drivers.ports import RECYCLE
+from incumbent.lifecycle.drivers.spawner import Spawner
+from incumbent.lifecycle.drivers.stopper import Stopper
+from incumbent.lifecycle.drivers.worker import WorkerDriver
+from incumbent.lifecycle.health import ProbeResult
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.tables import MACHINES, Row
 
 from .frames import FORGOTTEN, fingerprint
 from .verbs import Call, Verbs
@@ -25,14 +25,14 @@ _SEEN_IS_OVER = frozenset(
 
 _OPENING = (states.STARTING, states.VERIFIED)
 # Everywhere else these are set anew before they are read.
-_OUT = frozenset({states.DRAINING, states.DRAINED, states.APP_DOWN, states.OFFERING})
-_CARED_FOR = frozenset({states.SPAWNING, states.TENDING, states.SHEPHERDING})
+_OUT = frozenset({states.DRAINING, states.DRAINED, states.APP_DOWN, states.PASSING_SOCKET})
+_CARED_FOR = frozenset({states.SPAWNING, states.AWAITING_CHILD, states.AWAITING_SUCCESSOR})
 _NEEDED_IN = {
     "_target": frozenset({states.HANDING_OFF}),
-    "_why": frozenset({states.LOCKING, states.HANDING_OFF, states.REHEARSING, states.SPAWNING})
+    "_why": frozenset({states.LOCKING, states.HANDING_OFF, states.WARMING_UP, states.SPAWNING})
     | _OUT,
-    "_attempts": frozenset({states.HANDING_OFF, states.REHEARSING}) | _OUT | _CARED_FOR,
-    "_still_ours": frozenset({states.TENDING, states.SHEPHERDING}),
+    "_attempts": frozenset({states.HANDING_OFF, states.WARMING_UP}) | _OUT | _CARED_FOR,
+    "_still_ours": frozenset({states.AWAITING_CHILD, states.AWAITING_SUCCESSOR}),
 }
 # Between these and the next state it was just set.
 _KEEPING = {"_why": ("hold_lock_wait",)}
@@ -102,7 +102,7 @@ class Automata:
         return self._number(program, coroutine, driver, call, (lid, result))
 
     def _is_a_point(self, program: tuple[Any, ...], row: Row) -> bool:
-        """Whether others may act between this row and what came before: it opens the doors."""
+        """Whether others may act between this row and what came before: requests are let in."""
         return program[0] == "worker" and (row.source, row.dest) == _OPENING
 
     @staticmethod
@@ -119,12 +119,12 @@ class Automata:
     ) -> int:
         if call is None:
             seen = getattr(driver, "seen", None)
-            health = seen.health if isinstance(seen, Seen) else None
+            health = seen.health if isinstance(seen, ProbeResult) else None
             told = (health.pid, health.version, health.since, health.state) if health else None
             final = (
                 driver.last_event,
-                driver.exit_code if isinstance(driver, Tenure) else told,
-                getattr(driver, "run_facts", None),
+                driver.exit_code if isinstance(driver, WorkerDriver) else told,
+                getattr(driver, "begun", None),
             )
             call = ("over",)
             print_ = (driver.state, final)
@@ -152,12 +152,12 @@ class Automata:
     @staticmethod
     def _forget(driver: Any, call: Call) -> None:
         """Blank what is only for people, or replaced before it is read; reading it is an error."""
-        driver.facts = ""
+        driver.detail = ""
         if call[0] != "note" and not driver._engine.final:
             driver.last_event = ""
         held = vars(driver)
-        if "words" in held:
-            driver.words = ""
+        if "error" in held:
+            driver.error = ""
         if "found" in held:
             driver.found = False
         if "seen" in held and call[0] in _SEEN_IS_OVER:
@@ -200,7 +200,7 @@ class Automata:
         pool = self._engines.setdefault((machine, initial), [])
         if pool:
             return pool.pop()
-        from incumbent.lifecycle.engine import Engine
+        from incumbent.lifecycle.machine.engine import Engine
 
         return Engine(machine, initial)
 
@@ -208,7 +208,7 @@ class Automata:
         """Use the engine again: making one costs more than a whole replay."""
         coroutine.close()
         engine = driver._engine
-        initial = states.UNDERSTUDY if program[0] == "worker" and program[1] else states.IDLE
+        initial = states.STANDBY if program[0] == "worker" and program[1] else states.IDLE
         engine._machine.set_state(initial)
         self._engines.setdefault((engine.machine, initial), []).append(engine)
 
@@ -224,7 +224,7 @@ class Automata:
 def _made(program: tuple[Any, ...]) -> Any:
     verbs = Verbs()
     if program[0] == "worker":
-        return Tenure(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
+        return WorkerDriver(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
     if program[0] == "stop":
         return Stopper(verbs)  # type: ignore[arg-type] - both protocols
     return Spawner(verbs, program[0] == "restart")  # type: ignore[arg-type] - both protocols

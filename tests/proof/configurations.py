@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .world import (
-    HANGS,
-    HANGS_EARLY,
-    MISLABELLED,
-    NO_IMPORT,
-    NO_RESUME,
-    NO_START,
-    Configuration,
-)
+from .world import HANGS, HANGS_EARLY, MISLABELLED, NO_IMPORT, NO_RESUME, NO_START, Configuration
 
 E1, E2, E3 = ("ensure", "1"), ("ensure", "2"), ("ensure", "3")
 R1, R2, R3 = ("restart", "1"), ("restart", "2"), ("restart", "3")

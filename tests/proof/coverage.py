@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from incumbent.lifecycle import states
+from incumbent.lifecycle.machine import states
 
 from .automaton import every_row
 from .summary import Summary
@@ -35,8 +35,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
 
 # Rows that no exploration takes, each with the reason.
 EXCEPTIONS: Final[Mapping[tuple[str, str, str, str], str]] = {
-    ("worker", "pipe_closed", states.UNDERSTUDY, states.STOPPED): (
-        "an understudy that is importing can't hear its pipe; it does once it is ready"
+    ("worker", "pipe_closed", states.STANDBY, states.STOPPED): (
+        "a standby that is importing can't hear its pipe; it does once it is ready"
     ),
 }
 

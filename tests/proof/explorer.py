@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from incumbent.lifecycle import states
-from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.tables import Row
 
 from .liveness import Liveness, settled_well
 from .world import Configuration, Move, World

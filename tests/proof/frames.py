@@ -7,8 +7,8 @@ import types
 from functools import cache
 from typing import Any
 
-from incumbent.lifecycle.engine import Engine
-from incumbent.lifecycle.health import Health, Seen
+from incumbent.lifecycle.health import Health, ProbeResult
+from incumbent.lifecycle.machine.engine import Engine
 
 _PLAIN = (int, str, float, bytes)
 
@@ -88,8 +88,8 @@ def frozen(value: Any, driver: object) -> Any:
         return "forgotten"
     if isinstance(value, tuple):
         return (kind.__name__, *(frozen(one, driver) for one in value))
-    if kind is Seen:
-        return ("Seen", value.kind, frozen(value.health, driver), value.detail)
+    if kind is ProbeResult:
+        return ("ProbeResult", value.kind, frozen(value.health, driver), value.detail)
     if kind is Health:
         return ("Health", *(getattr(value, name) for name in Health.__slots__))
     if isinstance(value, Engine):

@@ -36,7 +36,7 @@ def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str
 
 def look(name: str, ignored: frozenset[str], limit: int | None) -> dict[str, Any]:
     """Explore one configuration; an event that its machine refuses is seen too."""
-    from incumbent.lifecycle.engine import RefusedError
+    from incumbent.lifecycle.machine.engine import RefusedError
 
     began = time.perf_counter()
     try:

@@ -5,19 +5,9 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from incumbent.lifecycle import states
+from incumbent.lifecycle.machine import states
 
-from .world import (
-    ACTORS,
-    BUDGET,
-    BUILD,
-    LID,
-    OFFICES,
-    OVER_ENTRY,
-    RECORD,
-    RECYCLES,
-    World,
-)
+from .world import ACTORS, BUDGET, BUILD, LID, OVER_ENTRY, RECORD, RECYCLES, SERVED, World
 
 if TYPE_CHECKING:
     from .explorer import Explorer
@@ -142,7 +132,7 @@ def settled_well(world: World, state: tuple[Any, ...]) -> str:
     if any(state[index] != OVER_ENTRY for index in range(ACTORS, world.first_worker)):
         return "a run waits for ever"
     actor = world.accepting(state)
-    if not actor or not state[OFFICES]:
+    if not actor or not state[SERVED]:
         return "no worker answers"
     if world._states[state[actor][LID]] != states.VERIFIED:
         return f"the worker stays {world._states[state[actor][LID]]}"

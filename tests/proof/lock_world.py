@@ -1,9 +1,9 @@
 """Runs the shipped lock over an in-memory disk, one system call at a time, in every order.
 
-What `lifecycle/lock.py` asks of its files is split as the kernel splits it: a file is created
-before it is written, opened before it is read. Inodes that nobody has open are handed out again
-at once. Time passes at any moment: too long for a torn file, nearly a lease, longer than a lease. A
-stalled process is one whose turn comes late; a crashed one closes its files, which stay.
+What `lifecycle/lock/spawn_lock.py` asks of its files is split as the kernel splits it: a file is
+created before it is written, opened before it is read. Inodes that nobody has open are handed out
+again at once. Time passes at any moment: too long for a torn file, nearly a lease, longer than a
+lease. A stalled process is one whose turn comes late; a crashed one closes its files, which stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import types
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
-from incumbent.lifecycle.lock import HELD, TORN_S, Found, Handle, Owner, SpawnLock, owner_in
+from incumbent.lifecycle.lock.spawn_lock import (
+    HELD,
+    TORN_S,
+    Found,
+    Handle,
+    Owner,
+    SpawnLock,
+    owner_in,
+)
 from incumbent.lifecycle.settings import LEASE_S
 
 TORN_STEP_S = TORN_S + 1

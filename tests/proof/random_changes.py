@@ -19,21 +19,22 @@ from typing import NamedTuple
 
 from . import kill
 
-TABLES = "lifecycle/machines.py"
+TABLES = "lifecycle/machine/tables.py"
 CHECKS = (
-    "lifecycle/lock.py",
-    "lifecycle/lockfiles.py",
+    "lifecycle/lock/spawn_lock.py",
+    "lifecycle/lock/lock_files.py",
     "lifecycle/health.py",
-    "lifecycle/probe.py",
-    "lifecycle/spawner.py",
-    "lifecycle/stopper.py",
-    "lifecycle/tenure.py",
-    "lifecycle/settling.py",
+    "lifecycle/client/probe.py",
+    "lifecycle/drivers/spawner.py",
+    "lifecycle/drivers/stopper.py",
+    "lifecycle/drivers/worker.py",
+    "lifecycle/drivers/child_outcome.py",
 )
 TESTS = (
-    "tests/spec tests/quick/test_lock.py tests/quick/test_probe.py "
-    "tests/proof/mutants/test_drivers.py tests/proof/mutants/test_office.py "
-    "tests/quick/test_record.py tests/quick/test_lock_machine.py"
+    "tests/spec tests/quick/lifecycle/lock/test_spawn_lock.py "
+    "tests/quick/lifecycle/client/test_probe.py "
+    "tests/quick/lifecycle/drivers/test_drivers.py tests/quick/server/test_worker.py "
+    "tests/quick/lifecycle/test_record.py tests/quick/lifecycle/lock/test_lock_machine.py"
 )
 WORLDS = (
     "cold: the very first ensures",

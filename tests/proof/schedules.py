@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from incumbent.lifecycle import states
-from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.tables import Row
 
 from .explorer import Found
 from .story import story
@@ -199,7 +199,7 @@ class Simulation:
                 "machine": line.machine,
                 "run": f"run {line.actor}",
                 "pid": line.actor,
-                "door": "handover" if line.machine == "worker" else "cli",
+                "origin": "handover" if line.machine == "worker" else "cli",
                 "from": line.row.source,
                 "event": line.row.event,
                 "to": line.row.dest,

@@ -17,7 +17,7 @@ def story(found: Found) -> list[str]:
     lines = [f"{_who(world, ACTORS + n)}: {run} by version {version}"
              for n, (run, version) in enumerate(world.configuration.launchers)]  # fmt: skip
     if world.configuration.serving:
-        lines.append(f"W1: in office, version {world.configuration.serving}")
+        lines.append(f"W1: serving, version {world.configuration.serving}")
     before: tuple[Any, ...] | None = world.initial()
     for number, move in enumerate(found.path, 1):
         after = move.state
@@ -63,7 +63,7 @@ def _other(move: Move) -> str:
         return f"W{result[2]}"
     if isinstance(result, tuple) and result[0] == "child":
         return f"W{result[1]}"
-    for verb in ("asks ", "kills ", "passes the baton to ", "watches ", "rehearses "):
+    for verb in ("asks ", "kills ", "passes the socket to ", "watches ", "awaits standby "):
         if move.what.startswith(verb):
             number = move.what.removeprefix(verb).split()[0].strip(":,")
             return f"W{number}" if number.isdigit() else ""
@@ -109,6 +109,6 @@ def _answer(world: World, result: Any) -> str:
         return f"W{result[1]}"
     if kind == "ended":
         _, code, up, ready, late, _ = result
-        facts = [word for word, true in (("up", up), ("ready", ready), ("late", late)) if true]
-        return ", ".join(facts + ([] if code is None else [f"exit {code}"]))
+        known = [word for word, true in (("up", up), ("ready", ready), ("late", late)) if true]
+        return ", ".join(known + ([] if code is None else [f"exit {code}"]))
     return " ".join(str(one) for one in result[1:2])

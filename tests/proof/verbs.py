@@ -5,9 +5,17 @@ from __future__ import annotations
 import types
 from collections.abc import Generator
 
-from incumbent.lifecycle.machines import Row
+from incumbent.lifecycle.drivers.ports import (
+    Child,
+    ChildExit,
+    LockResult,
+    Reply,
+    Request,
+    Run,
+    StepResult,
+)
+from incumbent.lifecycle.machine.tables import Row
 from incumbent.lifecycle.record import Build, Record
-from incumbent.lifecycle.system import Ask, Child, Claim, Ended, Reply, Run, Step
 
 Call = tuple  # (verb, *arguments)
 
@@ -18,12 +26,12 @@ def _yielded(*call: object) -> Generator[Call, object, object]:
 
 
 class Verbs:
-    """Launcher and Office in one: each verb only tells what is asked of the world."""
+    """Launcher and WorkerPort in one: each verb only tells what is asked of the world."""
 
-    async def note(self, row: Row, facts: str) -> None:  # noqa: ARG002 - a protocol's signature
+    async def note(self, row: Row, detail: str) -> None:  # noqa: ARG002 - a protocol's signature
         await _yielded("note", row)
 
-    async def acquire(self) -> Claim:
+    async def acquire(self) -> LockResult:
         return await _yielded("acquire")
 
     async def lock_is_free(self) -> bool:
@@ -41,13 +49,13 @@ class Verbs:
     async def reject(self, build: Build, reason: str, late: bool) -> bool:  # noqa: ARG002 - same
         return await _yielded("reject", build, late)
 
-    async def spawn(self, build: Build, understudy: bool) -> Child:
-        return await _yielded("spawn", build, understudy)
+    async def spawn(self, build: Build, standby: bool) -> Child:
+        return await _yielded("spawn", build, standby)
 
-    async def watch(self, child: Child) -> Ended:
+    async def watch(self, child: Child) -> ChildExit:
         return await _yielded("watch", child.pid)
 
-    async def kill(self, child: Child) -> Ended:
+    async def kill(self, child: Child) -> ChildExit:
         return await _yielded("kill", child.pid)
 
     async def pause(self) -> bool:
@@ -62,7 +70,7 @@ class Verbs:
     async def ask(self, what: str, instance: str) -> Reply:
         return await _yielded("ask", what, instance)
 
-    async def listen(self) -> Step:
+    async def listen(self) -> StepResult:
         return await _yielded("listen")
 
     async def close(self) -> None:
@@ -74,10 +82,10 @@ class Verbs:
     async def remove_pid(self) -> None:
         await _yielded("remove_pid")
 
-    async def load(self) -> Step:
+    async def load(self) -> StepResult:
         return await _yielded("load")
 
-    async def start_app(self) -> Step:
+    async def start_app(self) -> StepResult:
         return await _yielded("start_app")
 
     async def stop_app(self) -> None:
@@ -89,13 +97,13 @@ class Verbs:
     async def say_up(self) -> None:
         await _yielded("say_up")
 
-    async def next_ask(self) -> Ask:
+    async def next_ask(self) -> Request:
         return await _yielded("next_ask")
 
-    async def poll_ask(self) -> Ask | None:
+    async def poll_ask(self) -> Request | None:
         return await _yielded("poll_ask")
 
-    async def accept_ask(self, ask: Ask) -> None:
+    async def accept_ask(self, ask: Request) -> None:
         await _yielded("accept_ask", ask.number)
 
     async def refuse(self, reason: str) -> None:  # noqa: ARG002 - a protocol's signature
@@ -107,8 +115,8 @@ class Verbs:
     async def can_pass_socket(self, build: Build) -> bool:
         return await _yielded("can_pass_socket", build)
 
-    async def rehearse(self, child: Child) -> Ended | Ask:
-        return await _yielded("rehearse", child.pid)
+    async def warm_up(self, child: Child) -> ChildExit | Request:
+        return await _yielded("warm_up", child.pid)
 
     async def drain(self) -> None:
         await _yielded("drain")
@@ -116,8 +124,8 @@ class Verbs:
     async def accept_again(self) -> None:
         await _yielded("accept_again")
 
-    async def pass_baton(self, child: Child) -> bool:
-        return await _yielded("pass_baton", child.pid)
+    async def pass_socket(self, child: Child) -> bool:
+        return await _yielded("pass_socket", child.pid)
 
-    async def await_baton(self) -> Step:
-        return await _yielded("await_baton")
+    async def await_socket(self) -> StepResult:
+        return await _yielded("await_socket")

@@ -4,7 +4,7 @@ A state is a tuple of values: the shared things, then one entry for each launche
 each worker process. Every verb is one step; a step that only its own actor could notice is done
 together with the one before it (`pause`, `refuse`, `can_pass_socket`, `hold_lock_wait`,
 `say_ready`, `accept_ask`, `remove_pid`, the import of a worker that holds the port, and a note
-that opens no door).
+that opens nothing).
 """
 
 # ruff: noqa: ARG002 - every verb has the one signature
@@ -15,11 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from incumbent.lifecycle import health as h
-from incumbent.lifecycle import states
-from incumbent.lifecycle.engine import RefusedError
-from incumbent.lifecycle.health import Health, Seen
-from incumbent.lifecycle.record import Build, Record, marked_good, registered, rejected
-from incumbent.lifecycle.system import (
+from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     EXIT_LOST,
     LOCK_REFUSED,
@@ -27,19 +23,23 @@ from incumbent.lifecycle.system import (
     REFUSED,
     SHUTDOWN,
     UNANSWERED,
-    Ask,
     Child,
-    Claim,
-    Ended,
+    ChildExit,
+    LockResult,
     Reply,
+    Request,
     Run,
-    Step,
+    StepResult,
 )
+from incumbent.lifecycle.health import Health, ProbeResult
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.engine import RefusedError
+from incumbent.lifecycle.record import Build, Record, marked_good, registered, rejected
 
 from .automaton import Automata
 
 # The shared part of a state.
-RECORD, LOCK, OFFICES, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES, ACTORS = range(9)
+RECORD, LOCK, SERVED, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES, ACTORS = range(9)
 
 # What every actor has: LID its local state, CLAIM its token or 0, OVERRUN whether its lease ran
 # out, CHILDREN the pids it has not settled, LAST what became of the child it settled last.
@@ -47,7 +47,7 @@ LID, CLAIM, OVERRUN, CHILDREN, LAST = range(5)
 # A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent.
 ASKED, NUMBER, ANSWER, SPENT = range(5, 9)
 # A worker, on top.
-LEASE, BUILD, UP, READY, BATON, SINCE, APP, INBOX, ORPHAN, LOST = range(5, 15)
+TOKEN, BUILD, UP, READY, PASSED, SINCE, APP, INBOX, ORPHAN, LOST = range(5, 15)
 
 REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
 
@@ -99,7 +99,7 @@ class Configuration(NamedTuple):
     foreigners: int = 0
     outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
     recycles: int | None = None  # L3: how many may happen in all
-    generations: int | None = None  # how many offices may be taken in all
+    generations: int | None = None  # how many workers may begin to serve in all
     liveness: bool = False
     limit: int = 3_000_000
 
@@ -168,7 +168,7 @@ class World:
     # How a world begins.
 
     def initial(self) -> tuple[Any, ...]:
-        """Give the first state: launchers that have not begun, a worker in office or none."""
+        """Give the first state: launchers that have not begun, a worker that serves or none."""
         c = self.configuration
         good = build_of(c.good) if c.good else None
         recorded = build_of(c.recorded) if c.recorded else None
@@ -177,14 +177,14 @@ class World:
         state += [self.new_launcher(machine) for machine, _ in c.launchers]
         state += [()] * c.workers
         if c.serving:
-            self._put_in_office(state, c.serving)
+            self._put_serving(state, c.serving)
         return tuple(state)
 
     def new_launcher(self, machine: str) -> tuple[Any, ...]:
         """Give a launcher that has not begun."""
         return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0)
 
-    def _put_in_office(self, state: list[Any], version: str) -> None:
+    def _put_serving(self, state: list[Any], version: str) -> None:
         lid = self.automata.begin(("worker", False, version, self.configuration.managed))
         answers = {
             "listen": ("step", "listen_ok"),
@@ -194,7 +194,7 @@ class World:
         while self._calls[lid][0] != "next_ask":
             lid = self.automata.advance(lid, answers.get(self._calls[lid][0]))
         build = self.number_of_build(build_of(version))
-        state[OFFICES], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
+        state[SERVED], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
         state[self.first_worker] = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0)
 
     def _equal_launchers(self) -> list[list[int]]:
@@ -241,9 +241,9 @@ class World:
         if kind == "seen":
             return self._seen(result)
         if kind == "step":
-            return Step(result[1])
+            return StepResult(result[1])
         if kind == "claim":
-            return Claim(result[1], "denied" if result[1] == LOCK_REFUSED else "")
+            return LockResult(result[1], "denied" if result[1] == LOCK_REFUSED else "")
         if kind == "reply":
             return Reply(result[1])
         if kind == "record":
@@ -253,18 +253,18 @@ class World:
         if kind == "child":
             return Child(result[1], call[1])
         if kind == "ask":
-            return Ask(result[1], result[2])
+            return Request(result[1], result[2])
         assert kind == "ended", kind
         _, code, up, ready, late, seen = result
-        return Ended(code, up, ready, late, "", self._seen(seen) if seen else None)
+        return ChildExit(code, up, ready, late, "", self._seen(seen) if seen else None)
 
     @staticmethod
-    def _seen(result: tuple[Any, ...]) -> Seen:
+    def _seen(result: tuple[Any, ...]) -> ProbeResult:
         if len(result) == 2:
-            return Seen(result[1])
+            return ProbeResult(result[1])
         _, kind, pid, version, state, since = result
         health = Health(pid=pid, version=version, state=state, since=since, instance=str(pid))
-        return Seen(kind, health)
+        return ProbeResult(kind, health)
 
     # Steps.
 
@@ -403,9 +403,9 @@ class World:
 
     @staticmethod
     def kind_of(state: str) -> str:
-        """Give what `seen_of` makes of a state."""
+        """Give what `result_of` makes of a state."""
         health = Health(pid=1, version="1", state=state, since=0, instance="1")
-        return h.seen_of(health).kind
+        return h.result_of(health).kind
 
     # The port's rules; they are held against the real kernel.
 
@@ -503,7 +503,7 @@ class World:
         pid, version, since, said = told
         self.at_stake.add("V3")
         worker = s[self.slot(pid)]
-        if said not in states.SERVING and event != "child_ready":
+        if said not in states.SERVING_STATES and event != "child_ready":
             self.bad("V3", f"verified by a worker in {said}")
         if worker and worker[LID] >= 0 and self.builds[worker[BUILD]].version != version:
             self.bad("V3", "verified by a version that the worker is not")
@@ -513,7 +513,7 @@ class World:
         need = run.wanted
         if machine == "restart":
             if since < run.began:
-                self.bad("V3", "a restart was verified by a worker in office before it began")
+                self.bad("V3", "a restart was verified by a worker that serves before it began")
         elif need:
             rejections = [r.version for r in record.rejected]
             lower = [record.recorded.version] if record.recorded else []
@@ -625,7 +625,7 @@ class World:
         s = list(state)
         s[RECORD] = number
         recorded = self.records[number].recorded
-        run = ("run", s[OFFICES], recorded.version if recorded else "")
+        run = ("run", s[SERVED], recorded.version if recorded else "")
         yield from self.went_on(s, actor, list(entry), "begins", run)
 
     def do_probe(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -654,8 +654,8 @@ class World:
             yield from self.simple(state, actor, entry, name, ("reply", MISSED))
             return
         where = self.look(state)[4]
-        if what != SHUTDOWN and where not in states.SERVING:
-            kind = ACCEPTED if where in states.LEAVING else REFUSED
+        if what != SHUTDOWN and where not in states.SERVING_STATES:
+            kind = ACCEPTED if where in states.LEAVING_STATES else REFUSED
             me = list(entry)
             self.spend(me, actor, kind)
             yield from self.went_on(list(state), actor, me, name, ("reply", kind))
@@ -663,7 +663,7 @@ class World:
         number = 1 + max([0, *(n for _, n in its[INBOX]), *self.numbers(state, target)])
         s = list(state)
         s[target] = (*its[:INBOX], (*its[INBOX], (what, number)), *its[INBOX + 1 :])
-        if where not in states.SERVING:
+        if where not in states.SERVING_STATES:
             s[target] = (*its[:INBOX], (*its[INBOX], (what, 0)), *its[INBOX + 1 :])
             yield from self.went_on(s, actor, list(entry), name, ("reply", ACCEPTED))
             return
@@ -715,7 +715,7 @@ class World:
             if entry and entry[LID] >= 0:
                 known.add(entry[CLAIM])
                 if index >= self.first_worker:
-                    known.add(entry[LEASE])
+                    known.add(entry[TOKEN])
         token = 1
         while token in known:
             token += 1
@@ -780,7 +780,7 @@ class World:
         if s[HOLDERS]:
             return
         for actor in range(self.first_worker, len(s)):
-            if self.alive(s, actor) and s[actor][LEASE]:
+            if self.alive(s, actor) and s[actor][TOKEN]:
                 self.at_stake.add("V9")
                 s[actor] = (*s[actor][:LOST], BURIED, *s[actor][LOST + 1 :])
 
@@ -844,23 +844,23 @@ class World:
     # Children.
 
     def do_spawn(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        _, build, understudy = call
-        self.check_spawn(state, actor, entry, build, understudy)
+        _, build, standby = call
+        self.check_spawn(state, actor, entry, build, standby)
         free = next((i for i in range(self.first_worker, len(state)) if not state[i]), 0)
-        what = f"spawns {'understudy' if understudy else 'worker'} {build.version}"
+        what = f"spawns {'standby' if standby else 'worker'} {build.version}"
         if not free:
             yield Move(actor, what, "beyond the bound", False, None)
             return
         s, me = list(state), list(entry)
-        program = ("worker", understudy, build.version)
+        program = ("worker", standby, build.version)
         number = self.number_of_build(build)
         lid = self.automata.begin(program)
-        lease = 0 if understudy else entry[CLAIM]
-        s[free] = (lid, 0, 0, 0, NOTHING, lease, number, 0, 0, 0, 0, 0, (), 0, 0)
+        token = 0 if standby else entry[CLAIM]
+        s[free] = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, 0, 0, (), 0, 0)
         me[CHILDREN] |= self.bit(free)
         yield from self.went_on(s, actor, me, what, ("child", self.pid(free)))
 
-    def check_spawn(self, s: Any, actor: int, entry: Any, build: Build, understudy: bool) -> None:
+    def check_spawn(self, s: Any, actor: int, entry: Any, build: Build, standby: bool) -> None:
         """I5, I8 and what promise 4 says of versions."""
         if not entry[CLAIM]:
             self.bad("I5", "a process that holds no lock spawned")
@@ -868,7 +868,7 @@ class World:
             for child in range(self.first_worker, len(s)):
                 if entry[CHILDREN] & self.bit(child) and self.alive(s, child):
                     self.bad("I5", "a holder has two unsettled children")
-            if s[HOLDERS] & ~FOREIGN_BIT and not understudy:
+            if s[HOLDERS] & ~FOREIGN_BIT and not standby:
                 self.bad("I8", "a spawn into a live port")
         local = self.automata.locals[entry[LID]]
         if self.is_worker(actor) and local.recycle and not local.good_next:
@@ -924,7 +924,7 @@ class World:
         seen = self.look(state)
         pid = self.pid(child)
         dead = state[child][LID] == DEAD
-        if seen[1] in (h.SERVING, h.LEAVING):
+        if seen[1] in (h.WORKER_SERVING, h.WORKER_LEAVING):
             self.settled(s, me, child, WAS_UP)
             ended = ("ended", 0, True, False, False, ())
             if seen[2] == pid:
@@ -954,12 +954,12 @@ class World:
         ended = ("ended", code, bool(up), False, True, ())
         yield from self.went_on(s, actor, me, f"kills {call[1]}", ended)
 
-    def do_rehearse(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+    def do_warm_up(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         if entry[INBOX]:
             yield from self._take(state, actor, entry)
         child = self.slot(call[1])
         its = state[child]
-        what = f"rehearses {call[1]}"
+        what = f"awaits standby {call[1]}"
         if its[LID] == DEAD:
             s, me = list(state), list(entry)
             code, cause = its[1], its[3]
@@ -971,14 +971,14 @@ class World:
         else:
             yield from self._late(state, actor, entry, child, what)
 
-    # The worker's way into office.
+    # The worker's way up.
 
     def do_listen(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
-        me[LEASE] = me[LOST] = 0
+        me[TOKEN] = me[LOST] = 0
         if not self.fence(s, entry):
             me[LOST] = FAILED_TO_LISTEN
-            yield from self.went_on(s, actor, me, "listens", ("step", "lease_gone"))
+            yield from self.went_on(s, actor, me, "listens", ("step", "token_gone"))
         elif not self.listened(s, actor):
             self.at_stake.update(("I1", "I3"))
             me[LOST] = FAILED_TO_LISTEN
@@ -986,22 +986,22 @@ class World:
         else:
             if entry[LOST] == BURIED:
                 self.bad("V9", "a worker came up that was spawned before a stop was verified")
-            s[OFFICES] += 1
+            s[SERVED] += 1
             self.check_generations(s)
-            me[SINCE] = s[OFFICES]
+            me[SINCE] = s[SERVED]
             yield from self.went_on(s, actor, me, "listens", ("step", "listen_ok"))
 
     def fence(self, s: Any, entry: Any) -> bool:
         """Rule 6: the lock still carries the parent's token."""
-        return s[LOCK][:1] == (entry[LEASE],)
+        return s[LOCK][:1] == (entry[TOKEN],)
 
     def check_generations(self, s: list[Any]) -> None:
         """Fifteen restarts that meet are one or two generations."""
         most = self.configuration.generations
-        if most is not None and s[OFFICES] == most:
+        if most is not None and s[SERVED] == most:
             self.at_stake.add("V7")
-        if most is not None and s[OFFICES] > most:
-            self.bad("V7", f"more than {most} workers took office")
+        if most is not None and s[SERVED] > most:
+            self.bad("V7", f"more than {most} workers began to serve")
 
     def do_write_pid(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
@@ -1034,7 +1034,7 @@ class World:
         how = self.broken.get(self.builds[entry[BUILD]].version, OK)
         if how == HANGS:
             return
-        failed = how == NO_START or (how == NO_RESUME and where == states.RESUMING_LISTED)
+        failed = how == NO_START or (how == NO_RESUME and where == states.RESUMING_PID_WRITTEN)
         me = list(entry)
         me[APP] = 0 if failed else 1
         event = "app_failed" if failed else "app_up"
@@ -1048,7 +1048,7 @@ class World:
     def do_note(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
         row = call[1]
-        if row.source in states.COMING_UP:
+        if row.source in states.COMING_UP_STATES:
             self.at_stake.add("V8")
             if not entry[UP] and not entry[ORPHAN]:
                 self.bad("V8", "the first healthy answer came before `up`")
@@ -1056,21 +1056,23 @@ class World:
             s[ACCEPTS] |= self.bit(actor)
         yield from self.went_on(s, actor, me, f"is {row.dest} ({row.event})", None)
 
-    def do_await_baton(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+    def do_await_socket(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
-        if entry[BATON]:
-            me[BATON] = 0
-            s[OFFICES] += 1
+        if entry[PASSED]:
+            me[PASSED] = 0
+            s[SERVED] += 1
             self.check_generations(s)
-            me[SINCE] = s[OFFICES]
-            yield from self.went_on(s, actor, me, "takes the baton", ("step", "baton"))
+            me[SINCE] = s[SERVED]
+            yield from self.went_on(
+                s, actor, me, "receives the socket", ("step", "socket_received")
+            )
             return
         if entry[ORPHAN]:
             yield from self.simple(state, actor, entry, "reads", ("step", "pipe_closed"))
         if entry[INBOX]:
             yield from self.simple(state, actor, entry, "hears", ("step", "stop_asked"))
 
-    # In office.
+    # Serving.
 
     def _take(self, state: Any, actor: int, entry: Any) -> Iterator[Move]:
         (what, number), *rest = entry[INBOX]
@@ -1090,7 +1092,7 @@ class World:
         else:
             yield from self.simple(state, actor, entry, "finds no ask", None)
 
-    # Out of office.
+    # Leaving.
 
     def do_drain(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
@@ -1121,26 +1123,26 @@ class World:
         """L3, where a recycle can't be taken back."""
         local = self.automata.locals[entry[LID]]
         most = self.configuration.recycles
-        if most is not None and local.recycle and local.state == states.OFFERING:
+        if most is not None and local.recycle and local.state == states.PASSING_SOCKET:
             s[RECYCLES] += 1
             if s[RECYCLES] == most:
                 self.at_stake.add("L3")
             if s[RECYCLES] > most:
                 self.bad("L3", f"more than {most} recycles")
 
-    def do_pass_baton(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+    def do_pass_socket(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         child = self.slot(call[1])
         s = list(state)
         alive = self.alive(s, child)
         if alive:
             if s[ACCEPTS] & self.bit(actor) or entry[APP]:
-                self.bad("I1", "the baton was passed by one who still serves")
+                self.bad("I1", "the socket was passed by one who still serves")
             if s[PIDFILE] == self.pid(actor):
                 self.bad("I6", "the PID file names one who gave the port away")
-            s[child] = (*s[child][:BATON], 1, *s[child][BATON + 1 :])
+            s[child] = (*s[child][:PASSED], 1, *s[child][PASSED + 1 :])
             self.shared(s, child)
             self.count_recycle(s, entry)
-        yield from self.went_on(s, actor, list(entry), f"passes the baton to {call[1]}", alive)
+        yield from self.went_on(s, actor, list(entry), f"passes the socket to {call[1]}", alive)
 
     def do_accept_again(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s = list(state)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.lifecycle import Worker
-from incumbent.lifecycle.owner import start_token
+from incumbent.lifecycle.lock.process_identity import start_token
 
 from .. import isolation
 from ..isolation import Sandbox, Tripwire, TripwireError

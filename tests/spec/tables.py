@@ -1,6 +1,6 @@
 """The protocol's tables, transcribed by hand from its specification.
 
-Never generated, never imported by the product: a fault written into `lifecycle/machines.py`
+Never generated, never imported by the product: a fault written into `lifecycle/machine/tables.py`
 meets this second hand. Each line reads: source: event -> destination, event -> destination.
 """
 
@@ -50,14 +50,14 @@ locking/holding: port_dark -> verified, not_dark -> idle
 """
 
 WORKER = """
-idle: listen_ok -> idle/bound, listen_lost -> failed, lease_gone -> failed
+idle: listen_ok -> idle/bound, listen_lost -> failed, token_gone -> failed
 idle/bound: pid_written -> idle/starting, stop_asked -> idle/stopped
 idle/starting: app_up -> verified, app_failed -> failed, wrong_version -> failed
 idle/starting: own_deadline -> failed, stop_asked -> idle/stopped
 
-idle/understudy: imported -> idle/ready, app_failed -> failed, wrong_version -> failed
-idle/understudy: own_deadline -> failed, pipe_closed -> idle/stopped
-idle/ready: baton -> idle/adopted, pipe_closed -> idle/stopped, stop_asked -> idle/stopped
+idle/standby: imported -> idle/ready, app_failed -> failed, wrong_version -> failed
+idle/standby: own_deadline -> failed, pipe_closed -> idle/stopped
+idle/ready: socket_received -> idle/adopted, pipe_closed -> idle/stopped, stop_asked -> idle/stopped
 idle/adopted: pid_written -> idle/starting
 
 verified: handover_asked -> locking, stop_asked -> idle/stopping
@@ -66,39 +66,40 @@ locking: lock_acquired -> handing-off, lock_stale_stolen -> handing-off
 locking: lock_held -> locking, lock_refused -> verified, lock_wait_over -> verified
 
 handing-off: left_to_manager -> idle/stopping, record_unusable -> verified
-handing-off: rebind_chosen -> handing-off/draining, understudy_spawned -> handing-off/rehearsing
+handing-off: rebind_chosen -> handing-off/draining, standby_spawned -> handing-off/warming-up
 
-handing-off/rehearsing: handover_asked -> handing-off/rehearsing, stop_asked -> idle/stopping
-handing-off/rehearsing: understudy_failed -> verified, understudy_gone -> verified
-handing-off/rehearsing: understudy_ready -> handing-off/draining
+handing-off/warming-up: handover_asked -> handing-off/warming-up, stop_asked -> idle/stopping
+handing-off/warming-up: standby_failed -> verified, standby_gone -> verified
+handing-off/warming-up: standby_ready -> handing-off/draining
 
 handing-off/draining: drained -> handing-off/drained
 handing-off/drained: app_down -> handing-off/app-down
-handing-off/app-down: pid_removed -> handing-off/offering
-handing-off/offering: closed -> spawning, baton_passed -> handing-off/shepherding
-handing-off/offering: understudy_gone -> handing-off/resuming
+handing-off/app-down: pid_removed -> handing-off/passing-socket
+handing-off/passing-socket: closed -> spawning, socket_passed -> handing-off/awaiting-successor
+handing-off/passing-socket: standby_gone -> handing-off/resuming
 
-spawning: stop_asked -> idle/stopped, no_record -> failed, spawned -> handing-off/tending
-handing-off/tending: child_ready -> verified/handed-over, child_left -> verified/handed-over
-handing-off/tending: child_lost -> idle/stopped, child_stopped -> idle/stopped
-handing-off/tending: child_deadline -> handing-off/tending
-handing-off/tending: child_failed -> spawning, child_failed_last -> failed
-handing-off/tending: child_killed -> spawning, child_killed_last -> failed
+spawning: stop_asked -> idle/stopped, no_record -> failed, spawned -> handing-off/awaiting-child
+handing-off/awaiting-child: child_ready -> verified/handed-over, child_left -> verified/handed-over
+handing-off/awaiting-child: child_lost -> idle/stopped, child_stopped -> idle/stopped
+handing-off/awaiting-child: child_deadline -> handing-off/awaiting-child
+handing-off/awaiting-child: child_failed -> spawning, child_failed_last -> failed
+handing-off/awaiting-child: child_killed -> spawning, child_killed_last -> failed
 
-handing-off/shepherding: child_ready -> verified/handed-over, child_left -> verified/handed-over
-handing-off/shepherding: child_stopped -> idle/stopped
-handing-off/shepherding: child_deadline -> handing-off/shepherding
-handing-off/shepherding: child_failed -> handing-off/resuming
-handing-off/shepherding: child_killed -> handing-off/resuming
+handing-off/awaiting-successor: child_ready -> verified/handed-over
+handing-off/awaiting-successor: child_left -> verified/handed-over
+handing-off/awaiting-successor: child_stopped -> idle/stopped
+handing-off/awaiting-successor: child_deadline -> handing-off/awaiting-successor
+handing-off/awaiting-successor: child_failed -> handing-off/resuming
+handing-off/awaiting-successor: child_killed -> handing-off/resuming
 
 handing-off/resuming: stop_asked -> idle/stopped
-handing-off/resuming: pid_written -> handing-off/resuming-listed
-handing-off/resuming-listed: app_up -> verified, app_failed -> failed
+handing-off/resuming: pid_written -> handing-off/resuming-pid-written
+handing-off/resuming-pid-written: app_up -> verified, app_failed -> failed
 
 idle/stopping: drained -> idle/stopping-drained
 idle/stopping-drained: app_down -> idle/stopping-app-down
-idle/stopping-app-down: pid_removed -> idle/stopping-unlisted
-idle/stopping-unlisted: closed -> idle/stopped
+idle/stopping-app-down: pid_removed -> idle/stopping-pid-removed
+idle/stopping-pid-removed: closed -> idle/stopped
 """
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from incumbent.lifecycle import states
-from incumbent.lifecycle.engine import Engine, RefusedError
-from incumbent.lifecycle.machines import MACHINES, Row
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.engine import Engine, RefusedError
+from incumbent.lifecycle.machine.tables import MACHINES, Row
 
 from . import tables
 
@@ -110,15 +110,15 @@ def test_the_state_is_read_only():
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_state_that_is_not_final_has_work(machine):
-    from incumbent.lifecycle.spawner import Spawner
-    from incumbent.lifecycle.stopper import Stopper
-    from incumbent.lifecycle.tenure import Tenure
+    from incumbent.lifecycle.drivers.spawner import Spawner
+    from incumbent.lifecycle.drivers.stopper import Stopper
+    from incumbent.lifecycle.drivers.worker import WorkerDriver
 
     nobody = object()
     drivers = {
         "spawner": lambda: Spawner(nobody, restart=False),
         "stop": lambda: Stopper(nobody),
-        "worker": lambda: Tenure(nobody, understudy=False, version="1"),
+        "worker": lambda: WorkerDriver(nobody, standby=False, version="1"),
     }
     rows, _, finals = MACHINES[machine]
     every_state = {row.source for row in rows} | {row.dest for row in rows}
@@ -126,6 +126,6 @@ def test_every_state_that_is_not_final_has_work(machine):
 
 
 def test_who_serves_and_who_comes_up_are_not_the_same_states():
-    assert not states.SERVING & states.COMING_UP
-    assert not states.COMING_UP & states.LEAVING
-    assert not states.RESUMED & states.LEAVING
+    assert not states.SERVING_STATES & states.COMING_UP_STATES
+    assert not states.COMING_UP_STATES & states.LEAVING_STATES
+    assert not states.RESUMED_STATES & states.LEAVING_STATES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from incumbent.lifecycle.machines import MACHINES, Row
+from incumbent.lifecycle.machine.tables import MACHINES, Row
 
 Tables = Mapping[str, tuple[Row, ...]]
 

@@ -4,7 +4,7 @@
  * rules, so that it can disagree with the drivers. A launcher or worker that only waits has no
  * step here: so a world in which nobody can move is either at rest or wrong, which Judge tells.
  *
- * Bounds come as -D: LAUNCHERS HEALER KIND0.. OWN0.. OFFICE RECORDED GOOD KILLS OVERRUNS
+ * Bounds come as -D: LAUNCHERS HEALER KIND0.. OWN0.. INCUMBENT RECORDED GOOD KILLS OVERRUNS
  * EARLY SEAMLESS BAD HOW, and FAULT_... seeds one fault.
  */
 #include "rows.pml"
@@ -78,14 +78,14 @@ byte late[LAUNCHERS + WORKERS]; /* 1 given up on, 2 killed and reaped */
 byte tried[LAUNCHERS + WORKERS]; /* the build that an actor's child was: the dead keep none */
 short goodnext; /* by actor */
 byte probed;
-byte tookoffice[LAUNCHERS]; /* which workers took office since this run began */
+byte begantoserve[LAUNCHERS]; /* which workers began to serve since this run began */
 
 /* Workers. */
 mtype wstate[WORKERS];
 byte alive, unborn, excused, doomed, watched, ready, up, stopqueued, restartwhy;
 byte build[WORKERS]; /* the version the worker was spawned as */
 byte says[WORKERS];  /* the version its code has */
-byte lease[WORKERS] = NONE;
+byte lock_token[WORKERS] = NONE;
 byte code[WORKERS];
 byte wchild[WORKERS] = NONE;
 byte phase[WORKERS];
@@ -94,8 +94,8 @@ byte attempts[WORKERS];
 hidden byte saw, i, slot, pick, judged, ours, victim, child;
 
 #define FRONT (accepts & 1 -> 0 : (accepts & 2 -> 1 : (accepts & 4 -> 2 : (accepts & 8 -> 3 : 4))))
-#define SERVING(s) ((s) == st_verified || (s) == st_locking || (s) == st_handing_off || (s) == st_handing_off__rehearsing)
-#define COMING_UP(s) ((s) == st_idle__bound || (s) == st_idle__adopted || (s) == st_idle__starting || (s) == st_handing_off__resuming || (s) == st_handing_off__resuming_listed)
+#define SERVING(s) ((s) == st_verified || (s) == st_locking || (s) == st_handing_off || (s) == st_handing_off__warming_up)
+#define COMING_UP(s) ((s) == st_idle__bound || (s) == st_idle__adopted || (s) == st_idle__starting || (s) == st_handing_off__resuming || (s) == st_handing_off__resuming_pid_written)
 #define TELLS (accepts != 0 && !COMING_UP(wstate[FRONT]))
 #define FINAL(l) (lstate[l] == st_verified || lstate[l] == st_failed || lstate[l] == st_killed)
 #define TAKEABLE (owner == NONE || stale || !ALIVE_ACTOR(owner))
@@ -115,14 +115,14 @@ hidden byte saw, i, slot, pick, judged, ours, victim, child;
 #endif
 #define NEW_ENOUGH(l) (says[FRONT] >= NEED(l))
 #ifdef FAULT_SAME_PID
-#define IN_OFFICE_SINCE(l) 1
+#define SERVING_SINCE(l) 1
 #else
-#define IN_OFFICE_SINCE(l) (KIND(l) != RESTART || HAS(tookoffice[l], FRONT))
+#define SERVING_SINCE(l) (KIND(l) != RESTART || HAS(begantoserve[l], FRONT))
 #endif
 #ifdef FAULT_OTHER_VERSION
-#define FITTING(l) (TELLS && SERVING(wstate[FRONT]) && IN_OFFICE_SINCE(l))
+#define FITTING(l) (TELLS && SERVING(wstate[FRONT]) && SERVING_SINCE(l))
 #else
-#define FITTING(l) (TELLS && SERVING(wstate[FRONT]) && NEW_ENOUGH(l) && IN_OFFICE_SINCE(l))
+#define FITTING(l) (TELLS && SERVING(wstate[FRONT]) && NEW_ENOUGH(l) && SERVING_SINCE(l))
 #endif
 
 #define SPAWNER(event, dest) row_spawner_##event(l, lstate[l], st_##dest)
@@ -190,7 +190,7 @@ inline reject(a, version) {
 
 #define REFERRED(s) (LREF(0, s) || LREF(1, s) || LREF(2, s) || LREF(3, s) || WREF(0, s) || WREF(1, s) || WREF(2, s) || WREF(3, s) || WREF(4, s) || owner == ACTOR(s))
 #define LREF_(l, s) (lchild[l] == (s) || target[l] == (s))
-#define WREF_(w, s) (wchild[w] == (s) || (HAS(unborn, w) && lease[w] == ACTOR(s)))
+#define WREF_(w, s) (wchild[w] == (s) || (HAS(unborn, w) && lock_token[w] == ACTOR(s)))
 #define LREF(l, s) LREF##l(s)
 #define WREF(w, s) WREF##w(s)
 #define LREF0(s) LREF_(0, s)
@@ -227,14 +227,14 @@ inline spawn(a, version, first) {
     code[slot] = 0; phase[slot] = 0; attempts[slot] = 0;
     build[slot] = version;
     says[slot] = (BROKEN(slot, MISLABELLED) -> 1 : version);
-    lease[slot] = a;
+    lock_token[slot] = a;
     wstate[slot] = first;
     if :: pidfile == slot -> pidfile = NONE :: else fi;
     if :: HAS(overran, a) -> ADD(excused, slot) :: else -> DROP(excused, slot) fi;
 #ifdef FAULT_STATE_BEFORE_LISTEN
     pidfile = slot;
 #endif
-    must(first == st_idle__understudy || socks == 0 || HAS(overran, a), "I8 no spawn into a live port")
+    must(first == st_idle__standby || socks == 0 || HAS(overran, a), "I8 no spawn into a live port")
 }
 
 /* Nobody waits for this child any more. */
@@ -250,7 +250,7 @@ inline die(who, how) {
     DROP(restartwhy, victim); DROP(holds, ACTOR(victim)); DROP(overran, ACTOR(victim));
     DROP(goodnext, ACTOR(victim));
     late[ACTOR(victim)] = 0; tried[ACTOR(victim)] = 0;
-    wstate[victim] = st_none; build[victim] = 0; says[victim] = 0; lease[victim] = NONE;
+    wstate[victim] = st_none; build[victim] = 0; says[victim] = 0; lock_token[victim] = NONE;
     phase[victim] = 0; attempts[victim] = 0;
     code[victim] = (HAS(watched, victim) -> how : 0);
     if
@@ -260,7 +260,7 @@ inline die(who, how) {
         forget(child); wchild[victim] = NONE
     :: else
     fi;
-    for (i : 0 .. LAUNCHERS - 1) { DROP(tookoffice[i], victim) }
+    for (i : 0 .. LAUNCHERS - 1) { DROP(begantoserve[i], victim) }
 }
 
 inline leave(who, how) {
@@ -269,10 +269,10 @@ inline leave(who, how) {
     die(victim, how)
 }
 
-inline took_office(w) {
+inline began_to_serve(w) {
     must(!HAS(doomed, w), "rule 6: nobody comes up behind a stop that proved the port dark");
     DROP(unborn, w); DROP(excused, w);
-    for (i : 0 .. LAUNCHERS - 1) { if :: HAS(running, i) -> ADD(tookoffice[i], w) :: else fi }
+    for (i : 0 .. LAUNCHERS - 1) { if :: HAS(running, i) -> ADD(begantoserve[i], w) :: else fi }
 }
 
 inline answer_all(w) {
@@ -302,12 +302,12 @@ inline begin(l) {
 inline finish(l) {
     DROP(running, l); DROP(asked, l); DROP(goodnext, l); DROP(probed, l);
     wanted[l] = 0; target[l] = NONE; ask[l] = 0; launches[l] = 0; lchild[l] = NONE; late[l] = 0;
-    tookoffice[l] = 0
+    begantoserve[l] = 0
 }
 
 inline won(l, w) {
     must(HAS(accepts, w), "promise 2: verified by a worker that serves");
-    must(KIND(l) != RESTART || HAS(tookoffice[l], w), "rule 12: a restart is verified by who took office since");
+    must(KIND(l) != RESTART || HAS(begantoserve[l], w), "rule 12: a restart is verified by who began to serve since");
     must((KIND(l) == RESTART -> says[w] >= wanted[l] : says[w] >= NEED(l) || tried[l] == says[w]), "promise 2: verified by the expected version");
     tried[l] = 0;
     finish(l)
@@ -633,7 +633,7 @@ inline take_ask(l) {
     if
     :: KIND(l) == STOP ->
         if
-        :: wstate[w] == st_handing_off__rehearsing ->
+        :: wstate[w] == st_handing_off__warming_up ->
             leave(wchild[w], EXIT_SIGNAL); forget(wchild[w]); wchild[w] = NONE;
             release(ACTOR(w))
         :: else
@@ -646,14 +646,14 @@ inline take_ask(l) {
         :: else
         fi;
         if
-        :: wstate[w] == st_handing_off__rehearsing -> WORKER(handover_asked, handing_off__rehearsing)
+        :: wstate[w] == st_handing_off__warming_up -> WORKER(handover_asked, handing_off__warming_up)
         :: else -> WORKER(handover_asked, locking)
         fi
     fi;
     check()
 }
 
-#define MAY_HEAR(l) ASKED_BY(l, w) && (wstate[w] == st_verified || wstate[w] == st_locking || wstate[w] == st_handing_off__rehearsing)
+#define MAY_HEAR(l) ASKED_BY(l, w) && (wstate[w] == st_verified || wstate[w] == st_locking || wstate[w] == st_handing_off__warming_up)
 
 #ifdef SEAMLESS
 #define CLOSING 0
@@ -663,23 +663,23 @@ inline take_ask(l) {
 
 proctype Worker(byte w) {
 end: do
-    /* Into office, cold. */
+    /* Coming up, cold. */
     :: d_step { wstate[w] == st_idle ->
         if
 #ifndef FAULT_NO_FENCE
-        :: owner != lease[w] -> WORKER(lease_gone, failed); leave(w, EXIT_LOST)
+        :: owner != lock_token[w] -> WORKER(token_gone, failed); leave(w, EXIT_LOST)
 #endif
 #ifdef FAULT_BIND_PROOF
-        :: socks != 0 -> took_office(w); WORKER(listen_ok, idle__bound)
+        :: socks != 0 -> began_to_serve(w); WORKER(listen_ok, idle__bound)
 #else
         :: socks != 0 -> WORKER(listen_lost, failed); leave(w, EXIT_LOST)
 #endif
-        :: else -> ADD(socks, w); took_office(w); WORKER(listen_ok, idle__bound)
+        :: else -> ADD(socks, w); began_to_serve(w); WORKER(listen_ok, idle__bound)
         fi;
         check() }
 
-    /* Into office, by the baton. */
-    :: d_step { wstate[w] == st_idle__understudy && !BROKEN(w, HANGS) ->
+    /* Coming up, by the socket passed. */
+    :: d_step { wstate[w] == st_idle__standby && !BROKEN(w, HANGS) ->
         if
         :: BROKEN(w, IMPORT_FAILS) -> WORKER(app_failed, failed); leave(w, EXIT_FAILED)
 #ifndef FAULT_EXPECTED_VERSION
@@ -688,7 +688,7 @@ end: do
         :: else -> ADD(ready, w); WORKER(imported, idle__ready)
         fi;
         check() }
-    :: d_step { wstate[w] == st_idle__ready && HAS(socks, w) -> took_office(w); WORKER(baton, idle__adopted); check() }
+    :: d_step { wstate[w] == st_idle__ready && HAS(socks, w) -> began_to_serve(w); WORKER(socket_received, idle__adopted); check() }
 #ifndef FAULT_ORPHAN
     :: d_step { wstate[w] == st_idle__ready && !HAS(socks, w) && !HAS(watched, w) ->
         WORKER(pipe_closed, idle__stopped); leave(w, EXIT_STOPPED); check() }
@@ -725,12 +725,12 @@ end: do
     :: d_step { phase[w] == 2 -> phase[w] = 0; if :: HAS(watched, w) -> ADD(up, w) :: else fi }
 #endif
 #ifndef FAULT_NO_OWN_DEADLINE
-    :: d_step { (wstate[w] == st_idle__starting || wstate[w] == st_idle__understudy) && (BROKEN(w, HANGS) || early > 0) ->
+    :: d_step { (wstate[w] == st_idle__starting || wstate[w] == st_idle__standby) && (BROKEN(w, HANGS) || early > 0) ->
         spend_early(w);
         WORKER(own_deadline, failed); leave(w, EXIT_FAILED); check() }
 #endif
 
-    /* In office. */
+    /* Serving. */
     :: d_step { MAY_HEAR(0) -> take_ask(0) }
 #if LAUNCHERS > 1
     :: d_step { MAY_HEAR(1) -> take_ask(1) }
@@ -767,36 +767,36 @@ end: do
 #else
             pick = recorded;
 #endif
-            spawn(ACTOR(w), pick, st_idle__understudy);
+            spawn(ACTOR(w), pick, st_idle__standby);
             wchild[w] = slot; tried[ACTOR(w)] = pick;
             must(HAS(restartwhy, w) || pick > says[w], "promise 4: a recycle leads to a newer version");
-            WORKER(understudy_spawned, handing_off__rehearsing)
+            WORKER(standby_spawned, handing_off__warming_up)
 #else
             WORKER(rebind_chosen, handing_off__draining)
 #endif
         fi;
         check() }
 
-    /* Seamless: the rehearsal. */
-    :: d_step { wstate[w] == st_handing_off__rehearsing && HAS(ready, wchild[w]) -> WORKER(understudy_ready, handing_off__draining) }
-    :: d_step { wstate[w] == st_handing_off__rehearsing && !HAS(ready, wchild[w]) && !HAS(alive, wchild[w]) ->
+    /* Seamless: the standby warms up. */
+    :: d_step { wstate[w] == st_handing_off__warming_up && HAS(ready, wchild[w]) -> WORKER(standby_ready, handing_off__draining) }
+    :: d_step { wstate[w] == st_handing_off__warming_up && !HAS(ready, wchild[w]) && !HAS(alive, wchild[w]) ->
         judged = VERDICT(ACTOR(w), wchild[w]);
         if
         :: judged == FAILED ->
             blame(ACTOR(w), wchild[w]);
             reject(ACTOR(w), tried[ACTOR(w)]);
-            WORKER(understudy_failed, verified)
-        :: else -> WORKER(understudy_gone, verified)
+            WORKER(standby_failed, verified)
+        :: else -> WORKER(standby_gone, verified)
         fi;
         release(ACTOR(w)); forget(wchild[w]); wchild[w] = NONE; tried[ACTOR(w)] = 0; late[ACTOR(w)] = 0;
         DROP(restartwhy, w);
         check() }
-    :: d_step { wstate[w] == st_handing_off__rehearsing && !HAS(ready, wchild[w]) && IS_LATE(wchild[w]) ->
+    :: d_step { wstate[w] == st_handing_off__warming_up && !HAS(ready, wchild[w]) && IS_LATE(wchild[w]) ->
         spend_early(wchild[w]);
         late[ACTOR(w)] = 2;
         leave(wchild[w], EXIT_SIGNAL); check() }
 
-    /* Out of office, to a successor or to nobody. */
+    /* Leaving, to a successor or to nobody. */
     :: d_step { wstate[w] == st_handing_off__draining || wstate[w] == st_idle__stopping ->
 #ifndef FAULT_KEEP_ACCEPTING
         DROP(accepts, w);
@@ -822,21 +822,21 @@ end: do
         if :: pidfile == w -> pidfile = NONE :: else fi;
 #endif
         if
-        :: wstate[w] == st_idle__stopping_app_down -> WORKER(pid_removed, idle__stopping_unlisted)
-        :: else -> WORKER(pid_removed, handing_off__offering)
+        :: wstate[w] == st_idle__stopping_app_down -> WORKER(pid_removed, idle__stopping_pid_removed)
+        :: else -> WORKER(pid_removed, handing_off__passing_socket)
         fi;
         check() }
-    :: d_step { wstate[w] == st_idle__stopping_unlisted -> WORKER(closed, idle__stopped); leave(w, EXIT_STOPPED); check() }
+    :: d_step { wstate[w] == st_idle__stopping_pid_removed -> WORKER(closed, idle__stopped); leave(w, EXIT_STOPPED); check() }
 
 #ifdef SEAMLESS
-    :: d_step { wstate[w] == st_handing_off__offering ->
+    :: d_step { wstate[w] == st_handing_off__passing_socket ->
         if
-        :: HAS(alive, wchild[w]) -> ADD(socks, wchild[w]); WORKER(baton_passed, handing_off__shepherding)
-        :: else -> forget(wchild[w]); wchild[w] = NONE; WORKER(understudy_gone, handing_off__resuming)
+        :: HAS(alive, wchild[w]) -> ADD(socks, wchild[w]); WORKER(socket_passed, handing_off__awaiting_successor)
+        :: else -> forget(wchild[w]); wchild[w] = NONE; WORKER(standby_gone, handing_off__resuming)
         fi;
         check() }
 #else
-    :: d_step { wstate[w] == st_handing_off__offering -> DROP(socks, w); WORKER(closed, spawning); check() }
+    :: d_step { wstate[w] == st_handing_off__passing_socket -> DROP(socks, w); WORKER(closed, spawning); check() }
     :: d_step { wstate[w] == st_spawning ->
         if
         :: HAS(stopqueued, w) -> release(ACTOR(w)); WORKER(stop_asked, idle__stopped); leave(w, EXIT_STOPPED)
@@ -853,14 +853,14 @@ end: do
                 spawn(ACTOR(w), pick, st_idle);
                 wchild[w] = slot; tried[ACTOR(w)] = pick;
                 must(HAS(restartwhy, w) || attempts[w] > 1 || pick > says[w] || HAS(overran, ACTOR(w)), "promise 4: a recycle leads to a newer version");
-                WORKER(spawned, handing_off__tending)
+                WORKER(spawned, handing_off__awaiting_child)
             fi
         fi;
         check() }
 #endif
 
     /* The child of a predecessor. */
-    :: d_step { (wstate[w] == st_handing_off__tending || wstate[w] == st_handing_off__shepherding) &&
+    :: d_step { (wstate[w] == st_handing_off__awaiting_child || wstate[w] == st_handing_off__awaiting_successor) &&
                 late[ACTOR(w)] == 0 && IS_LATE(wchild[w]) ->
         spend_early(wchild[w]);
 #ifdef FAULT_RELEASE_ALIVE
@@ -875,16 +875,16 @@ end: do
         if :: HAS(alive, wchild[w]) -> leave(wchild[w], EXIT_SIGNAL) :: else fi;
 #endif
         if
-        :: wstate[w] == st_handing_off__tending -> WORKER(child_deadline, handing_off__tending)
-        :: else -> WORKER(child_deadline, handing_off__shepherding)
+        :: wstate[w] == st_handing_off__awaiting_child -> WORKER(child_deadline, handing_off__awaiting_child)
+        :: else -> WORKER(child_deadline, handing_off__awaiting_successor)
         fi;
         check() }
-    :: d_step { (wstate[w] == st_handing_off__tending || wstate[w] == st_handing_off__shepherding) && late[ACTOR(w)] == 0 && UP_COUNTS(wchild[w]) ->
+    :: d_step { (wstate[w] == st_handing_off__awaiting_child || wstate[w] == st_handing_off__awaiting_successor) && late[ACTOR(w)] == 0 && UP_COUNTS(wchild[w]) ->
         mark_good(ACTOR(w), tried[ACTOR(w)]); release(ACTOR(w));
         WORKER(child_ready, verified__handed_over);
         forget(wchild[w]); wchild[w] = NONE; tried[ACTOR(w)] = 0;
         leave(w, EXIT_STOPPED); check() }
-    :: d_step { wstate[w] == st_handing_off__tending &&
+    :: d_step { wstate[w] == st_handing_off__awaiting_child &&
                 ((late[ACTOR(w)] == 0 && !HAS(alive, wchild[w]) && !UP_COUNTS(wchild[w])) || late[ACTOR(w)] == 2) ->
         judged = VERDICT(ACTOR(w), wchild[w]);
         pick = wchild[w];
@@ -916,7 +916,7 @@ end: do
         :: else
         fi;
         check() }
-    :: d_step { wstate[w] == st_handing_off__shepherding &&
+    :: d_step { wstate[w] == st_handing_off__awaiting_successor &&
                 ((late[ACTOR(w)] == 0 && !HAS(alive, wchild[w]) && !UP_COUNTS(wchild[w])) || late[ACTOR(w)] == 2) ->
         judged = VERDICT(ACTOR(w), wchild[w]);
         pick = wchild[w];
@@ -943,11 +943,11 @@ end: do
     :: d_step { wstate[w] == st_handing_off__resuming ->
         if
         :: HAS(stopqueued, w) -> release(ACTOR(w)); WORKER(stop_asked, idle__stopped); leave(w, EXIT_STOPPED)
-        :: else -> pidfile = w; WORKER(pid_written, handing_off__resuming_listed)
+        :: else -> pidfile = w; WORKER(pid_written, handing_off__resuming_pid_written)
         fi;
         check() }
-    :: d_step { wstate[w] == st_handing_off__resuming_listed && phase[w] == 0 -> ADD(apps, w); phase[w] = 1; check() }
-    :: d_step { wstate[w] == st_handing_off__resuming_listed && phase[w] == 1 ->
+    :: d_step { wstate[w] == st_handing_off__resuming_pid_written && phase[w] == 0 -> ADD(apps, w); phase[w] = 1; check() }
+    :: d_step { wstate[w] == st_handing_off__resuming_pid_written && phase[w] == 1 ->
         phase[w] = 0; attempts[w] = 0; DROP(restartwhy, w); tried[ACTOR(w)] = 0;
         release(ACTOR(w)); ADD(accepts, w);
         WORKER(app_up, verified);
@@ -991,7 +991,7 @@ end: do
         printf("the lease of actor %d runs out\n", owner);
         stale = 1; ADD(overran, owner);
         for (i : 0 .. WORKERS - 1) {
-            if :: HAS(unborn, i) && lease[i] == owner -> ADD(excused, i) :: else fi
+            if :: HAS(unborn, i) && lock_token[i] == owner -> ADD(excused, i) :: else fi
         }
         check() }
     :: d_step { kills + overruns + early > 0 -> kills = 0; overruns = 0; early = 0 }
@@ -1019,9 +1019,9 @@ init {
         for (i : 0 .. LAUNCHERS - 1) { lstate[i] = st_none }
         for (i : 0 .. WORKERS - 1) { wstate[i] = st_none }
         if
-        :: OFFICE ->
+        :: INCUMBENT ->
             ADD(alive, 0); ADD(socks, 0); ADD(accepts, 0); ADD(apps, 0);
-            pidfile = 0; wstate[0] = st_verified; build[0] = OFFICE; says[0] = OFFICE
+            pidfile = 0; wstate[0] = st_verified; build[0] = INCUMBENT; says[0] = INCUMBENT
         :: else
         fi
     }

@@ -15,7 +15,7 @@ ROW = "50 cold callers at once: total, against one cold caller plus 50 bare inte
 TARGET = "≤ 1.5 x; one spawn; 0 failures"
 LIMIT = 1.5
 CALLERS = 50
-FIRST_STEPS = ("listen_ok", "listen_lost", "lease_gone")  # of any worker that is spawned
+FIRST_STEPS = ("listen_ok", "listen_lost", "token_gone")  # of any worker that is spawned
 
 
 def measure(scale: Scale) -> Figure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .handover import HANDOVER
 from .locking import LOCKING
-from .office import OFFICE_FAULTS
+from .posix import POSIX_FAULTS
 from .spawning import SPAWNING
 from .verdicts import VERDICTS
 
-FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *OFFICE_FAULTS)
+FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *POSIX_FAULTS)
 
 __all__ = ["FAULTS", "Edit", "Fault"]

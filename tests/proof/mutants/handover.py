@@ -1,13 +1,13 @@
-"""Faults of the worker: into office, through it, out of it."""
+"""Faults of the worker: coming up, serving, leaving."""
 
 from __future__ import annotations
 
 from .fault import Edit, Fault
 from .worlds import BROKEN_TWICE, rebind, seamless
 
-TENURE = "lifecycle/tenure.py"
-STOPPER = "lifecycle/stopper.py"
-TESTS = "tests/proof/mutants/test_drivers.py"
+WORKER_DRIVER = "lifecycle/drivers/worker.py"
+STOPPER = "lifecycle/drivers/stopper.py"
+TESTS = "tests/quick/lifecycle/drivers/test_drivers.py"
 
 HANDOVER = (
     Fault(
@@ -16,15 +16,15 @@ HANDOVER = (
         "design",
         (
             Edit(
-                TENURE,
-                '        await self._office.remove_pid()\n        return "pid_removed"',
+                WORKER_DRIVER,
+                '        await self._port.remove_pid()\n        return "pid_removed"',
                 '        return "pid_removed"',
             ),
             Edit(
-                TENURE,
-                "    async def _closing(self) -> str:\n        await self._office.close()\n",
-                "    async def _closing(self) -> str:\n        await self._office.close()\n"
-                "        await self._office.remove_pid()\n",
+                WORKER_DRIVER,
+                "    async def _closing(self) -> str:\n        await self._port.close()\n",
+                "    async def _closing(self) -> str:\n        await self._port.close()\n"
+                "        await self._port.remove_pid()\n",
             ),
         ),
         ("I6",),
@@ -37,10 +37,9 @@ HANDOVER = (
         "design",
         (
             Edit(
-                TENURE,
-                "        step = await self._office.listen()\n",
-                "        await self._office.write_pid()\n"
-                "        step = await self._office.listen()\n",
+                WORKER_DRIVER,
+                "        step = await self._port.listen()\n",
+                "        await self._port.write_pid()\n        step = await self._port.listen()\n",
             ),
         ),
         ("I2",),
@@ -53,9 +52,9 @@ HANDOVER = (
         "design",
         (
             Edit(
-                TENURE,
-                "        claim = await self._office.acquire()\n",
-                '        return "lock_acquired"\n        claim = await self._office.acquire()\n',
+                WORKER_DRIVER,
+                "        result = await self._port.acquire()\n",
+                '        return "lock_acquired"\n        result = await self._port.acquire()\n',
             ),
         ),
         ("I5",),
@@ -68,7 +67,7 @@ HANDOVER = (
         "design",
         (
             Edit(
-                TENURE,
+                WORKER_DRIVER,
                 "        build = record.recorded\n",
                 "        build = record.recorded._replace(version=self._version)\n",
             ),
@@ -83,8 +82,8 @@ HANDOVER = (
         "rule 1",
         (
             Edit(
-                "lifecycle/settling.py",
-                "    if ended.up:\n        return LEFT\n",
+                "lifecycle/drivers/child_outcome.py",
+                "    if ended.up:\n        return CHILD_LEFT\n",
                 "",
             ),
         ),
@@ -96,7 +95,7 @@ HANDOVER = (
         "rule 1: healthy before `up` is written",
         "a successor answers ok without having told its parent",
         "rule 1",
-        (Edit(TENURE, "        await self._office.say_up()\n", ""),),
+        (Edit(WORKER_DRIVER, "        await self._port.say_up()\n", ""),),
         ("V8",),
         seamless("2 ensures, no fault"),
         f"{TESTS}::test_up_is_written_before_the_first_healthy_answer",
@@ -107,8 +106,8 @@ HANDOVER = (
         "rule 2",
         (
             Edit(
-                TENURE,
-                "                self._ended = await self._office.kill(child)\n",
+                WORKER_DRIVER,
+                "                self._ended = await self._port.kill(child)\n",
                 "                self._ended = self._ended._replace(code=1)\n",
             ),
         ),
@@ -117,36 +116,36 @@ HANDOVER = (
         f"{TESTS}::test_a_late_successor_is_killed_before_anything_else",
     ),
     Fault(
-        "rule 2: a late understudy is not reaped",
-        "a predecessor that gives up on a rehearsal lets the understudy live",
+        "rule 2: a late standby is not reaped",
+        "a predecessor that gives up on a standby lets the standby live",
         "rule 2",
         (
             Edit(
-                TENURE,
-                "        ended = await self._office.kill(child) if said.late else said\n",
+                WORKER_DRIVER,
+                "        ended = await self._port.kill(child) if said.late else said\n",
                 "        ended = said._replace(code=1) if said.late else said\n",
             ),
         ),
         ("V2",),
         seamless("a build that hangs in its import"),
-        f"{TESTS}::test_a_late_understudy_is_killed_before_the_lock_is_released",
+        f"{TESTS}::test_a_late_standby_is_killed_before_the_lock_is_released",
     ),
     Fault(
         "rule 3: an orphan waits on",
-        "an understudy whose pipe closed waits for a baton that nobody can pass",
+        "a standby whose pipe closed waits for a socket that nobody can pass",
         "rule 3",
         (
             Edit(
-                TENURE,
-                "        step = await self._office.await_baton()\n",
-                "        step = await self._office.await_baton()\n"
+                WORKER_DRIVER,
+                "        step = await self._port.await_socket()\n",
+                "        step = await self._port.await_socket()\n"
                 '        while step.event == "pipe_closed":\n'
-                "            step = await self._office.await_baton()\n",
+                "            step = await self._port.await_socket()\n",
             ),
         ),
         ("L1", "L2", "V2"),
         seamless("1 ensure, 1 kill, 1 overrun", "ensure and restart, 1 kill"),
-        f"{TESTS}::test_an_understudy_whose_pipe_closed_is_over",
+        f"{TESTS}::test_a_standby_whose_pipe_closed_is_over",
     ),
     Fault(
         "rule 6: stop believes a dark port",
@@ -155,8 +154,8 @@ HANDOVER = (
         (
             Edit(
                 STOPPER,
-                "        claim = await self._system.acquire()\n",
-                '        return "lock_acquired"\n        claim = await self._system.acquire()\n',
+                "        result = await self._system.acquire()\n",
+                '        return "lock_acquired"\n        result = await self._system.acquire()\n',
             ),
         ),
         ("V9",),
@@ -169,7 +168,7 @@ HANDOVER = (
         "rule 13",
         (
             Edit(
-                TENURE,
+                WORKER_DRIVER,
                 "        if self._why == RECYCLE and await self._is_current():\n",
                 "        if self._why == RECYCLE and False:\n",
             ),
@@ -184,7 +183,7 @@ HANDOVER = (
         "own",
         (
             Edit(
-                TENURE,
+                WORKER_DRIVER,
                 "        if self._why == RECYCLE and await self._is_current():\n",
                 "        if await self._is_current():\n",
             ),
@@ -195,9 +194,9 @@ HANDOVER = (
     ),
     Fault(
         "no drain",
-        "the baton is passed by one who still accepts",
+        "the socket is passed by one who still accepts",
         "own",
-        (Edit(TENURE, "        await self._office.drain()\n", ""),),
+        (Edit(WORKER_DRIVER, "        await self._port.drain()\n", ""),),
         ("I1",),
         seamless("2 ensures, no fault"),
         f"{TESTS}::test_a_worker_drains_before_its_app_goes_down",
@@ -208,8 +207,8 @@ HANDOVER = (
         "own",
         (
             Edit(
-                TENURE,
-                '        await self._office.stop_app()\n        return "app_down"',
+                WORKER_DRIVER,
+                '        await self._port.stop_app()\n        return "app_down"',
                 '        return "app_down"',
             ),
         ),
@@ -218,50 +217,50 @@ HANDOVER = (
         f"{TESTS}::test_a_worker_drains_before_its_app_goes_down",
     ),
     Fault(
-        "a stop leaves the understudy alive",
-        "a worker that is stopped in rehearsal does not kill its understudy",
+        "a stop leaves the standby alive",
+        "a worker that is stopped while its standby warms up does not kill its standby",
         "own",
         (
             Edit(
-                TENURE,
-                "                await self._office.kill(child)\n                await",
+                WORKER_DRIVER,
+                "                await self._port.kill(child)\n                await",
                 "                await",
             ),
         ),
         ("V2",),
         seamless("restart against recycle against stop"),
-        f"{TESTS}::test_a_stop_in_rehearsal_kills_the_understudy_first",
+        f"{TESTS}::test_a_stop_while_warming_up_kills_the_standby_first",
     ),
     Fault(
-        "a failed rehearsal keeps the lock",
-        "a worker whose understudy failed serves on with the lock in its hand",
+        "a failed standby keeps the lock",
+        "a worker whose standby failed serves on with the lock in its hand",
         "own",
         (
             Edit(
-                TENURE,
-                "        await self._office.release()\n        self._child = None\n",
+                WORKER_DRIVER,
+                "        await self._port.release()\n        self._child = None\n",
                 "        self._child = None\n",
             ),
         ),
         ("L2", "V1", "V5"),
         seamless("a build that app fails", "a build that fails to import"),
-        f"{TESTS}::test_a_late_understudy_is_killed_before_the_lock_is_released",
+        f"{TESTS}::test_a_late_standby_is_killed_before_the_lock_is_released",
     ),
     Fault(
-        "a lost understudy is not reaped",
-        "a predecessor resumes while the understudy that missed the baton may live",
+        "a lost standby is not reaped",
+        "a predecessor resumes while the standby that missed the socket may live",
         "own",
         (
             Edit(
-                TENURE,
-                "        ended = await self._office.kill(self._child)\n",
-                "        ended = Ended(1)\n",
+                WORKER_DRIVER,
+                "        ended = await self._port.kill(self._child)\n",
+                "        ended = ChildExit(1)\n",
             ),
         ),
         (),
         seamless("2 ensures, 1 kill, 1 overrun"),
-        f"{TESTS}::test_an_understudy_that_missed_the_baton_is_reaped_first",
-        why_alive="out of bounds: in the simulator an understudy that misses the baton is dead "
+        f"{TESTS}::test_a_standby_that_missed_the_socket_is_reaped_first",
+        why_alive="out of bounds: in the simulator a standby that misses the socket is dead "
         "already; the kill is for one that lives and can't be reached",
     ),
     Fault(
@@ -270,9 +269,9 @@ HANDOVER = (
         "own",
         (
             Edit(
-                TENURE,
-                "        await self._office.release()\n        await self._office.accept_again()\n",
-                "        await self._office.accept_again()\n",
+                WORKER_DRIVER,
+                "        await self._port.release()\n        await self._port.accept_again()\n",
+                "        await self._port.accept_again()\n",
             ),
         ),
         ("L2", "V1", "V5"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .fault import Edit, Fault
 
-LOCK = "lifecycle/lock.py"
+LOCK = "lifecycle/lock/spawn_lock.py"
 ALL = ("lock-2-half", "lock-3-crash", "lock-2", "lock-2-slow", "lock-3-left", "lock-3")
-MACHINE = "tests/quick/test_lock_machine.py"
+MACHINE = "tests/quick/lifecycle/lock/test_lock_machine.py"
 STORIES = " ".join(
     f"{MACHINE}::{name}"
     for name in (
@@ -16,7 +16,7 @@ STORIES = " ".join(
         "test_two_thieves_in_step_leave_one_holder",
     )
 )
-FILES = "tests/quick/test_lock.py"
+FILES = "tests/quick/lifecycle/lock/test_spawn_lock.py"
 
 STEAL = """        if not await self._files.guard(wait=False):
             return HELD

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .worlds import COLD, GOOD_IS_LATE, NEWER_RESTART, STOPPED_ONCE, TWO_FAIL, cold, seamless
 
-SPAWNER = "lifecycle/spawner.py"
+SPAWNER = "lifecycle/drivers/spawner.py"
 RECORD = "lifecycle/record.py"
-TESTS = "tests/proof/mutants/test_drivers.py"
+TESTS = "tests/quick/lifecycle/drivers/test_drivers.py"
 
 SPAWNING = (
     Fault(
@@ -60,7 +60,7 @@ SPAWNING = (
                 "        if self._ended is None:\n            self._ended",
                 "        if self._ended is None:\n"
                 "            self.seen = await self._system.probe()\n"
-                "            if self.seen.kind == h.SERVING:\n"
+                "            if self.seen.kind == h.WORKER_SERVING:\n"
                 "                await self._system.release()\n"
                 '                return "child_ready"\n'
                 "            self._ended",
@@ -77,10 +77,10 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if claim.event != HELD:\n            return claim.event\n",
-                "        if claim.event == HELD:\n"
+                "        if result.event != HELD:\n            return result.event\n",
+                "        if result.event == HELD:\n"
                 '            return "lock_acquired"\n'
-                "        if claim.event != HELD:\n            return claim.event\n",
+                "        if result.event != HELD:\n            return result.event\n",
             ),
         ),
         ("I5",),
@@ -94,9 +94,9 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "            self.words = claim.reason\n        if claim.event != HELD:",
-                "            self.words = claim.reason\n"
-                '            return "lock_acquired"\n        if claim.event != HELD:',
+                "            self.error = result.reason\n        if result.event != HELD:",
+                "            self.error = result.reason\n"
+                '            return "lock_acquired"\n        if result.event != HELD:',
             ),
         ),
         ("I5",),
@@ -126,7 +126,7 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "fits = fits and health.since >= self.run_facts.began",
+                "fits = fits and health.since >= self.begun.began",
                 "fits = fits and bool(health.instance)",
             ),
         ),
@@ -136,7 +136,7 @@ SPAWNING = (
     ),
     Fault(
         "`restart` satisfied by another version",
-        "a restart is verified by any worker that took office since",
+        "a restart is verified by any worker that began to serve since",
         "design",
         (
             Edit(
@@ -156,8 +156,8 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        wanted = self.run_facts.wanted\n",
-                "        wanted = self.run_facts.wanted\n"
+                "        wanted = self.begun.wanted\n",
+                "        wanted = self.begun.wanted\n"
                 "        if self._restart and record and record.recorded:\n"
                 "            wanted = record.recorded.version\n",
             ),
@@ -173,8 +173,10 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "            if word == settling.FAILED:\n                self._good_next = True",
-                "            if word == settling.FAILED:\n                self._good_next = False",
+                "            if word == child_outcome.CHILD_FAILED:\n"
+                "                self._good_next = True",
+                "            if word == child_outcome.CHILD_FAILED:\n"
+                "                self._good_next = False",
             ),
         ),
         ("V5",),
@@ -188,7 +190,7 @@ SPAWNING = (
         (Edit(RECORD, "    if build.same_as(record.good):\n        return record\n", ""),),
         ("V4",),
         (GOOD_IS_LATE,),
-        "tests/quick/test_record.py",
+        "tests/quick/lifecycle/test_record.py",
     ),
     Fault(
         "rule 9: no way back to the good build",
@@ -204,7 +206,7 @@ SPAWNING = (
         ),
         ("L2",),
         seamless("a build that app fails"),
-        "tests/quick/test_record.py",
+        "tests/quick/lifecycle/test_record.py",
     ),
     Fault(
         "rule 10: launches without end",
@@ -249,7 +251,7 @@ SPAWNING = (
             ),
             Edit(
                 SPAWNER,
-                "            fits = fits and health.since >= self.run_facts.began\n",
+                "            fits = fits and health.since >= self.begun.began\n",
                 "            self._first = self._first or health.instance\n"
                 "            fits = fits and self._first != health.instance\n",
             ),
@@ -297,7 +299,7 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                '            self.facts = self.seen.detail if self.seen else ""\n'
+                '            self.detail = self.seen.detail if self.seen else ""\n'
                 '            return "port_foreign"',
                 "            return await self._launchable()",
             ),
@@ -313,9 +315,9 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if health is None or self.seen.kind == h.STARTING:\n",
+                "        if health is None or self.seen.kind == h.WORKER_STARTING:\n",
                 "        if self.seen.kind == h.SILENT:\n            return h.DARK\n"
-                "        if health is None or self.seen.kind == h.STARTING:\n",
+                "        if health is None or self.seen.kind == h.WORKER_STARTING:\n",
             ),
         ),
         ("L1",),
@@ -359,7 +361,7 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if fits and health.state in states.SERVING:\n",
+                "        if fits and health.state in states.SERVING_STATES:\n",
                 "        if fits:\n",
             ),
         ),

@@ -5,24 +5,24 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .worlds import cold, seamless
 
-SETTLING = "lifecycle/settling.py"
-TESTS = "tests/proof/mutants/test_drivers.py"
+SETTLING = "lifecycle/drivers/child_outcome.py"
+TESTS = "tests/quick/lifecycle/drivers/test_drivers.py"
 
 VERDICTS = (
     Fault(
         "rule 7: asked to leave is a failure",
         "a child that was stopped before it was up is rejected",
         "rule 7",
-        (Edit(SETTLING, "    if ended.code == 0:\n        return STOPPED\n", ""),),
+        (Edit(SETTLING, "    if ended.code == 0:\n        return CHILD_STOPPED\n", ""),),
         ("V4",),
         (*cold("ensure, stop, SIGTERM"), *seamless("2 ensures, SIGTERM")),
         f"{TESTS}::test_a_child_that_was_asked_to_leave_did_not_fail",
     ),
     Fault(
         "rule 8: exit 75 is a failure",
-        "a child that lost the port or its lease is rejected",
+        "a child that lost the port or its token is rejected",
         "rule 8",
-        (Edit(SETTLING, "    if ended.code == EXIT_LOST:\n        return LOST\n", ""),),
+        (Edit(SETTLING, "    if ended.code == EXIT_LOST:\n        return CHILD_LOST\n", ""),),
         ("V4",),
         cold("3 ensures, 1 kill, 1 overrun"),
         f"{TESTS}::test_a_child_that_lost_the_port_did_not_fail",
@@ -34,8 +34,8 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "return KILLED if ended.code < 0 and not ended.crashed else FAILED",
-                "return FAILED",
+                "return CHILD_KILLED if ended.code < 0 and not ended.crashed else CHILD_FAILED",
+                "return CHILD_FAILED",
             ),
         ),
         ("V4",),
@@ -49,8 +49,8 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "    if word in (READY, LEFT):\n        return await holder.mark_good",
-                "    if word != STOPPED:\n        return await holder.mark_good",
+                "    if word in (CHILD_READY, CHILD_LEFT):\n        return await holder.mark_good",
+                "    if word != CHILD_STOPPED:\n        return await holder.mark_good",
             ),
         ),
         ("V4",),

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from incumbent import lifecycle
-from incumbent.lifecycle.machines import Row
-from incumbent.lifecycle.owner import start_token
+from incumbent.lifecycle.lock.process_identity import start_token
+from incumbent.lifecycle.machine.tables import Row
 
 from ...world import App, World
 from ..schedules import Line, Simulation, Told
@@ -66,7 +66,7 @@ LAUNCHER = """
 import sys
 from incumbent.lifecycle import IncumbentError, Worker, runs
 try:
-    getattr(runs, sys.argv[1])(Worker(), door="cli")
+    getattr(runs, sys.argv[1])(Worker(), origin="cli")
 except IncumbentError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -94,11 +94,11 @@ class Conductor:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._door = socket.socket(socket.AF_UNIX)
-        self._door.bind(path)
-        self._door.listen(32)
+        self._origin = socket.socket(socket.AF_UNIX)
+        self._origin.bind(path)
+        self._origin.listen(32)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._door, selectors.EVENT_READ, None)
+        self._selector.register(self._origin, selectors.EVENT_READ, None)
         self._buffers: dict[int, bytes] = {}
         self.actors: list[Actor] = []
         self.open_to_all = False
@@ -107,7 +107,7 @@ class Conductor:
         """Hear what processes say within these seconds."""
         for key, _ in self._selector.select(timeout):
             if key.data is None:
-                channel, _ = self._door.accept()
+                channel, _ = self._origin.accept()
                 actor = Actor(channel)
                 self.actors.append(actor)
                 self._selector.register(channel, selectors.EVENT_READ, actor)
@@ -158,7 +158,7 @@ class Conductor:
                 self.go(actor, "free")
                 actor.channel.close()
         self._selector.close()
-        self._door.close()
+        self._origin.close()
 
 
 class Replay(Simulation):

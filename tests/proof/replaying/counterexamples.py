@@ -17,8 +17,8 @@ WITHIN_S = 120.0
 OTHERWISE = {
     "rule 1: healthy before `up` is written": "the worker that serves at the beginning is never up",
     "bind taken as proof": "the worker that serves at the beginning is never up",
-    "rule 12: took office at birth": (
-        "the twin dates the office to the beginning of the world, the shipped code to a birth that "
+    "rule 12: serves since its spawn": (
+        "the twin dates the service to the world's beginning, the shipped code to a spawn that "
         "comes after this restart began"
     ),
     "rule 14: mislabelled is well": (

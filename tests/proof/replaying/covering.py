@@ -28,7 +28,7 @@ Key = tuple[str, tuple[str, str, str]]
 # Steps for which no real process can be held at the right moment, each with its reason.
 UNLED: Final[Mapping[str, str]] = {
     "gives up asking": "the answer is lost within one verb, between two system calls",
-    "a rehearsal that ends beside an ask": "the shipped verb takes the ask first",
+    "a warming-up that ends beside an ask": "the shipped verb takes the ask first",
     "deadline within a watch": "the launcher's wait for a child that is up is one verb",
 }
 # Rows that no chosen script takes, each with the reason.
@@ -44,8 +44,8 @@ UNTAKEN: Final[Mapping[Key, str]] = {
     ("worker", ("left_to_manager", "handing-off", "idle/stopping")): (
         "it takes a service manager: tests/process/test_managers.py"
     ),
-    ("worker", ("pipe_closed", "idle/understudy", "idle/stopped")): (
-        "an understudy that is importing can't hear its pipe"
+    ("worker", ("pipe_closed", "idle/standby", "idle/stopped")): (
+        "a standby that is importing can't hear its pipe"
     ),
 }
 STATES = 40_000
@@ -61,7 +61,7 @@ class Script(NamedTuple):
 
 def can_be_led(state: Any, move: Move) -> bool:
     """Whether the conductor can lead a real process through this step."""
-    if move.what.startswith("rehearses ") and state[move.actor][INBOX]:
+    if move.what.startswith("awaits standby ") and state[move.actor][INBOX]:
         return False
     if move.what.startswith("watches ") and move.what.endswith(", deadline"):
         return False

@@ -27,7 +27,7 @@ LAUNCHER = [
     "ask",
     "note",
 ]
-OFFICE = [
+WORKER = [
     "acquire",
     "release",
     "record",
@@ -53,11 +53,11 @@ OFFICE = [
     "refuse",
     "hold_lock_wait",
     "can_pass_socket",
-    "rehearse",
+    "warm_up",
     "drain",
     "accept_again",
-    "pass_baton",
-    "await_baton",
+    "pass_socket",
+    "await_socket",
 ]
 
 
@@ -108,7 +108,7 @@ def hold(cls):
     launcher = cls.__name__ == "PosixLauncher"
     if LINE is None:
         LINE = Line("launcher" if launcher else "worker")
-    for verb in LAUNCHER if launcher else OFFICE:
+    for verb in LAUNCHER if launcher else WORKER:
         setattr(cls, verb, held(verb, getattr(cls, verb), launcher))
     if not launcher:
         asked = cls.ask
@@ -152,41 +152,41 @@ def held(verb, shipped, launcher):
     return checked
 
 
-async def starting(office, shipped, arguments):
+async def starting(port, shipped, arguments):
     """Hold the app's own start; meanwhile the shipped verb answers health as for a slow one."""
-    house = office._house
-    start = house.start_app
+    hosted_app = port._hosted_app
+    start = hosted_app.start_app
 
     async def start_held():
         if await at("start_app", False) == "own deadline":
-            answered(office, "own deadline")
+            answered(port, "own deadline")
         return await start()
 
-    house.start_app = start_held
+    hosted_app.start_app = start_held
     try:
-        return await shipped(office, *arguments)
+        return await shipped(port, *arguments)
     finally:
-        del house.start_app
+        del hosted_app.start_app
 
 
 NOTHING = object()
 
 
-def answered(office, go):
+def answered(port, go):
     """Give the answer that the conductor gives in a verb's place, or NOTHING."""
     if go in ("", "free"):
         return NOTHING
     from incumbent.lifecycle import health
-    from incumbent.lifecycle.system import Claim, Ended
+    from incumbent.lifecycle.drivers.ports import ChildExit, LockResult
 
     if go == "own deadline":
         try:
-            office._last_act()
+            port._last_act()
         finally:
             os._exit(1)
     return {
         "deadline": False,
-        "late": Ended(None, late=True),
-        "silent": health.Seen(health.SILENT, None, "an answer was lost"),
-        "refused": Claim("lock_refused", "denied"),
+        "late": ChildExit(None, late=True),
+        "silent": health.ProbeResult(health.SILENT, None, "an answer was lost"),
+        "refused": LockResult("lock_refused", "denied"),
     }[go]

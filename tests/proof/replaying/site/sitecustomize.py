@@ -9,8 +9,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 
 CLASSES = {
-    "incumbent.lifecycle.launching": "PosixLauncher",
-    "incumbent.server.office": "Office",
+    "incumbent.lifecycle.posix.launcher": "PosixLauncher",
+    "incumbent.server.worker": "PosixWorker",
 }
 
 

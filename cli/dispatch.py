@@ -1,0 +1,145 @@
+"""Runs a command by name; the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import importlib.util
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from incumbent.lifecycle.about import command
+from incumbent.lifecycle.errors import IncumbentError, SettingsError, TrustError
+from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.shortage import shortage
+
+from .arguments import COMMANDS, USAGE, UsageError, places
+from .output import UnwrittenError, as_json, check_written, show, tell
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # as a shell tells of SIGINT
+
+
+class _Parser(argparse.ArgumentParser):
+    wants_json = False
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, *self.format_usage().rstrip().split("\n"))
+
+    def print_help(self, file: Any = None) -> None:
+        del file
+        _show(self.format_help(), self.wants_json)
+
+
+def guarded(
+    given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool
+) -> int:
+    """Run the command that `rest` begins with and give its exit code.
+
+    `make` gives the worker; `typed` says that this process began for this command.
+    """
+    wants_json = "json" in given
+    if sys.stderr is None:  # closed by the caller: `print` would turn to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(given, rest, make, typed)
+    except (UsageError, SettingsError) as error:
+        code = _failed(wants_json, error, EXIT_USAGE)
+    except TrustError as error:
+        from incumbent.lifecycle.drivers.ports import EXIT_LOST
+
+        code = _failed(wants_json, error, EXIT_LOST if rest[0] == "run" else EXIT_FAILED)
+    except (IncumbentError, OSError) as error:
+        code = _failed(wants_json, error, EXIT_FAILED)
+    except (MemoryError, RuntimeError, ImportError) as error:
+        why = shortage(error)
+        if not why:
+            raise
+        again = f"make room, then run `{command()} {' '.join(rest)}`"
+        code = _failed(wants_json, IncumbentError(f"{why}: {again}"), EXIT_FAILED)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+        if wants_json:
+            as_json({"ok": False, "error": "interrupted", "event": ""})
+    try:
+        check_written()
+    except UnwrittenError as error:
+        tell(str(error))
+        return code or EXIT_FAILED
+    return code
+
+
+def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool) -> int:
+    wants_json = "json" in given
+    if "trouble" in given:
+        raise UsageError(given["trouble"])
+    if not rest:
+        raise UsageError("which command?", *_usage())
+    if rest[0] in ("-h", "--help"):
+        _show("\n".join(_usage()), wants_json)
+        return 0
+    if rest[0] == "--version":
+        from incumbent.lifecycle.about import VERSION
+
+        if wants_json:
+            as_json({"ok": True, "version": VERSION})
+        else:
+            show(VERSION)
+        return 0
+    name, *words = rest
+    module = f"incumbent.cli.{COMMANDS.get(name, '')}"
+    if name not in COMMANDS or importlib.util.find_spec(module) is None:
+        raise UsageError(f"no command {name!r}", *_usage())
+    chosen = importlib.import_module(module)
+    parser = _Parser(prog=f"{command()} {name}", description=chosen.__doc__)
+    parser.wants_json = wants_json
+    chosen.configure(parser)
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as shown:  # --help
+        return int(shown.code or 0)
+    options.json, options.typed = wants_json, typed
+    make = functools.partial(make, **places(given))
+    if hasattr(chosen, "examine"):
+        return int(chosen.examine(make, options))
+    worker = make()
+    try:
+        code: int = chosen.run(worker, options)
+    finally:
+        for notice in worker.notices:
+            tell(notice)
+    return code
+
+
+def _usage() -> tuple[str, str]:
+    offered = [
+        name
+        for name, module in COMMANDS.items()
+        if importlib.util.find_spec(f"incumbent.cli.{module}")
+    ]
+    return f"usage: {command()} {USAGE}", f"commands: {', '.join(offered)}"
+
+
+def _show(text: str, wants_json: bool) -> None:
+    if wants_json:
+        as_json({"ok": True, "usage": text})
+    else:
+        show(*text.rstrip().split("\n"))
+
+
+def _failed(wants_json: bool, error: Exception, code: int) -> int:
+    sentence = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        what = f"can't use {error.filename}: " if error.filename else ""
+        sentence = f"{what}{error.strerror}"
+    tell(*getattr(error, "rows", (sentence,)))
+    if wants_json:
+        as_json({"ok": False, "error": sentence, "event": getattr(error, "event", "")})
+    return code

@@ -1,0 +1,1 @@
+"""The commands of `worker-service`, one file each."""

@@ -1,0 +1,42 @@
+"""Tells what is wrong here, each with the next command to type; changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from incumbent.lifecycle import status
+from incumbent.lifecycle.errors import SettingsError, TrustError
+from incumbent.lifecycle.health import SILENT
+from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.settings import Worker
+
+from ..doctor_checks import Finding, findings
+from ..output import as_json, show
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: `doctor` has no arguments of its own."""
+
+
+def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
+    """Print what is wrong, or what there is; also when no worker can be made of the settings."""
+    try:
+        worker = make(mend=False)
+    except SettingsError as error:
+        found, there = [Finding("settings", str(error), "set it right, or unset it")], "unknown"
+    except TrustError as error:
+        found, there = [Finding("trust", f"{error.path}: {error.what}", error.advice)], "unknown"
+    else:
+        seen = status(worker)
+        if seen.kind == SILENT:
+            seen = status(worker)  # a slow answer is no missing one; and it must not take long
+        found, there = list(findings(worker, seen)), describe(seen, worker)
+    if options.json:
+        told = [finding._asdict() for finding in found]
+        as_json({"ok": not found, "findings": told, "there": there})
+    elif found:
+        show(*map(str, found))
+    else:
+        show(f"Nothing is wrong; {there}")
+    return 1 if found else 0

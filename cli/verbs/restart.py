@@ -1,0 +1,64 @@
+"""Replaces the worker, showing every transition as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.runs import bootstrap, restart
+from incumbent.lifecycle.settings import Worker
+
+from ..arguments import seconds
+from ..output import as_json, show
+from ..process_age import began
+from ..trace_reader import Follower, Line, header, of_this_restart, readable
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add how long it may take, and into what."""
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
+    parser.add_argument("--version", metavar="V", help="an installed release, pinned from then on")
+
+
+def run(worker: Worker, options: argparse.Namespace) -> int:
+    """Print the trace, then the proof; raises NotVerifiedError, ReleaseError."""
+    begun = began() if options.typed else time.monotonic()
+    follower = Follower(worker.path("trace.jsonl"))
+    shown: list[Line] = []
+
+    def tell_new() -> None:
+        fresh = [line for line in follower.new_lines() if of_this_restart(line)]
+        if not options.json:
+            titles = [header()] if fresh and not shown else []
+            show(*titles, *map(readable, fresh))
+        shown.extend(fresh)
+
+    try:
+        if options.version is not None:
+            health = _into_release(worker, options, tell_new)
+        else:
+            health = restart(
+                worker, timeout=options.timeout, origin="cli", began=begun, watching=tell_new
+            )
+    finally:
+        tell_new()
+        follower.close()
+    if options.json:
+        as_json({"ok": True, "pid": health.pid, "version": health.version, "trace": shown})
+    else:
+        show(f"Worker restart verified (pid={health.pid}, version={health.version})")
+    return 0
+
+
+def _into_release(
+    worker: Worker, options: argparse.Namespace, watching: Callable[[], None]
+) -> Health:
+    from ..releases import Releases, switch  # a plain restart does not pay for it
+
+    bootstrap(worker)
+    releases = Releases(worker)
+    with releases.guarded():
+        release = releases.find(options.version)
+        return switch(worker, release, pin=True, timeout=options.timeout, watching=watching)

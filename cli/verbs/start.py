@@ -1,0 +1,24 @@
+"""Launches the worker unless it runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from incumbent.lifecycle import ensure_running
+from incumbent.lifecycle.settings import Worker
+
+from ..output import as_json, show
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: `start` has no arguments of its own."""
+
+
+def run(worker: Worker, options: argparse.Namespace) -> int:
+    """Print the proof of a verified worker; raises NotVerifiedError."""
+    health = ensure_running(worker, origin="cli")
+    if options.json:
+        as_json({"ok": True, "pid": health.pid, "version": health.version, "port": health.port})
+    else:
+        show(f"Worker running (pid={health.pid}, version={health.version})")
+    return 0

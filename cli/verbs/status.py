@@ -1,0 +1,39 @@
+"""Shows what holds the port, from health alone."""
+
+from __future__ import annotations
+
+import argparse
+
+from incumbent.lifecycle import status
+from incumbent.lifecycle.about import command
+from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.settings import Worker
+
+from ..output import as_json, show
+from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, as_answer, exit_code
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: `status` has no arguments of its own."""
+
+
+def run(worker: Worker, options: argparse.Namespace) -> int:
+    """Print what one probe saw; the exit code says it too."""
+    seen = status(worker)
+    code = exit_code(seen)
+    if options.json:
+        as_json(as_answer(seen, worker, code))
+    elif code == EXIT_RUNNING and seen.health is not None:
+        health = seen.health
+        show(f"Worker running ({health.state})")
+        show(f"  pid         {health.pid}")
+        show(f"  version     {health.version}")
+        show(f"  uptime      {health.uptime:.1f} s")
+        show(f"  workerPath  {health.worker_path}")
+        if health.refusal:
+            show(f"  refused     {health.refusal}")
+    elif code == EXIT_NOT_RUNNING:
+        show(f"Worker not running: {describe(seen, worker)}; run `{command()} start`")
+    else:
+        show(f"No healthy worker: {describe(seen, worker)}")
+    return code

@@ -1,0 +1,26 @@
+"""Stops the worker, then proves the port free."""
+
+from __future__ import annotations
+
+import argparse
+
+from incumbent.lifecycle.runs import stop
+from incumbent.lifecycle.settings import Worker
+
+from ..arguments import seconds
+from ..output import as_json, show
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add how long it may take."""
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
+
+
+def run(worker: Worker, options: argparse.Namespace) -> int:
+    """Print whether there was a worker to stop; raises StopError."""
+    found = stop(worker, timeout=options.timeout, origin="cli")
+    if options.json:
+        as_json({"ok": True, "stopped": found})
+    else:
+        show("Worker stopped" if found else "Worker was not running")
+    return 0

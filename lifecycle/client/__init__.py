@@ -1,0 +1,1 @@
+"""What a caller needs on its way to a healthy worker."""

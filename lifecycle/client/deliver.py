@@ -1,0 +1,60 @@
+"""Gives one event to the app of the worker that serves."""
+
+from __future__ import annotations
+
+import os
+
+from .._small_json import dumps_flat, loads
+from .http import DarkError, NotHttpError, SilentError, exchange, request_bytes
+
+EVENTS_PATH = "/api/events"
+NAME_LIMIT = 200  # what the built-in app takes
+PAYLOAD_LIMIT_BYTES = 15_990_000  # 16 MB is what the built-in app takes, the envelope included
+
+DELIVERED = "delivered"
+REFUSED = "refused"  # the app will not have it, however often it is asked
+FAILED = "failed"  # the app could not take it now; it may later, and others need not wait for it
+UNDELIVERED = "undelivered"  # nobody answered for it: the same event may be sent again
+
+_TRY_AGAIN = frozenset({408, 425, 429})  # the client errors that pass by themselves (RFC 9110)
+
+
+def new_id() -> str:
+    """Give a fresh uuid of version 4: an event that is sent twice under it is one event."""
+    drawn = bytearray(os.urandom(16))
+    drawn[6] = drawn[6] & 0x0F | 0x40
+    drawn[8] = drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def envelope(identity: str, event: str, payload: bytes) -> bytes:
+    """Give what is posted; `payload` is the text of one JSON object, passed on as it came."""
+    head = dumps_flat({"id": identity, "event": event})[:-1]
+    return b'%s, "payload": %s}' % (head.encode(), payload)
+
+
+def deliver(host: str, port: int, body: bytes, timeout: float) -> tuple[str, str]:
+    """Post one event within `timeout` seconds; give what became of it, with the reason if not."""
+    try:
+        request = request_bytes("POST", EVENTS_PATH, host, port, body)
+        status, answer = exchange(host, port, request, timeout)
+    except DarkError:
+        return UNDELIVERED, f"nothing listens on {host}:{port}"
+    except (SilentError, NotHttpError, OSError) as error:
+        return UNDELIVERED, str(error)
+    if status in (200, 201, 202, 204):
+        return DELIVERED, ""
+    reason = f"the app answered {status}{_reason(answer)}"
+    if 400 <= status < 500 and status not in _TRY_AGAIN:
+        return REFUSED, reason
+    return FAILED, reason
+
+
+def _reason(answer: bytes) -> str:
+    try:
+        said = loads(answer)
+    except (ValueError, RecursionError):
+        return ""
+    error = said.get("error") if isinstance(said, dict) else None
+    return f" ({error})" if isinstance(error, str) else ""

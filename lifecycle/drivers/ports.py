@@ -1,0 +1,211 @@
+"""The small interface through which every driver sees the operating system.
+
+Production implements it with the OS, the simulator in memory. Each verb is one point at which
+another actor may run. Verbs that wait are bounded by deadlines that the implementation knows;
+a driver only learns that one has passed.
+"""
+
+from __future__ import annotations
+
+from ..health import ProbeResult
+from ..machine.tables import Row
+from ..record import Build, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple, Protocol
+else:
+    from .._named_tuple import NamedTuple, Protocol
+
+RECYCLE = "recycle"
+RESTART = "restart"
+SHUTDOWN = "shutdown"
+
+EXIT_LOST = 75  # the port or the lock is another's; nothing was touched
+EXIT_WRONG_VERSION = 76
+
+
+class Run(NamedTuple):
+    """How a run began: when, in seconds of this boot, and the version it wants ("" is any)."""
+
+    began: float
+    wanted: str
+
+
+class Reply(NamedTuple):
+    """What became of an ask: accepted, missed, refused or unanswered."""
+
+    kind: str
+    reason: str = ""
+
+
+ACCEPTED = "accepted"
+MISSED = "missed"
+REFUSED = "refused"
+UNANSWERED = "unanswered"
+
+
+class LockResult(NamedTuple):
+    """What one try for the lock gave: an event of the tables, with the reason of a refusal."""
+
+    event: str
+    reason: str = ""
+
+
+LOCK_REFUSED = "lock_refused"
+
+
+class Child(NamedTuple):
+    """A process that we spawned and have not settled yet."""
+
+    pid: int
+    build: Build
+
+
+class ChildExit(NamedTuple):
+    """What is known of a child.
+
+    `code` is None while it lives, negative for a signal; `up` says that its pipe carried `up`,
+    `ready` that it is a ready standby, `late` that its budget is over, `crashed` that the signal
+    was one by which a process answers for its own code.
+    """
+
+    code: int | None
+    up: bool = False
+    ready: bool = False
+    late: bool = False
+    last_output: str = ""
+    seen: ProbeResult | None = None
+    crashed: bool = False
+
+
+class Request(NamedTuple):
+    """What somebody asks of a worker that serves: recycle, restart or shutdown."""
+
+    what: str
+    number: int = 0
+
+
+class StepResult(NamedTuple):
+    """What became of a thing that may fail: an event of the tables, with the reason."""
+
+    event: str
+    reason: str = ""
+
+
+class Journal(Protocol):
+    """Whoever runs a machine tells of each row."""
+
+    async def note(self, row: Row, detail: str) -> None:
+        """Write one transition to the trace."""
+
+
+class Holder(Journal, Protocol):
+    """What it takes to hold the lock and settle a child."""
+
+    async def acquire(self) -> LockResult:
+        """Try for the spawn lock once."""
+
+    async def lock_is_free(self) -> bool:
+        """Whether nobody holds the lock, as far as can be told without taking it."""
+
+    async def release(self) -> None:
+        """Give the lock back if it is still ours."""
+
+    async def record(self) -> Record | None:
+        """Read the launch record now; None when it can't be read."""
+
+    async def mark_good(self, build: Build) -> bool:
+        """Record that the build was verified, if the lock is still ours."""
+
+    async def reject(self, build: Build, reason: str, late: bool) -> bool:
+        """Set the record back from this build, if the lock is still ours."""
+
+    async def spawn(self, build: Build, standby: bool) -> Child:
+        """Create the process; one that can't be created is a child that is gone."""
+
+    async def watch(self, child: Child) -> ChildExit:
+        """Wait until the child is up and answers, or gone, or late."""
+
+    async def kill(self, child: Child) -> ChildExit:
+        """Kill the child and wait for its death."""
+
+    async def pause(self) -> bool:
+        """Wait a moment; False when the deadline of this wait has passed."""
+
+
+class Launcher(Holder, Protocol):
+    """What a spawner or a stop run needs."""
+
+    async def begin(self, restart: bool) -> Run:
+        """Register the own build if it is newer; note when the run began."""
+
+    async def probe(self) -> ProbeResult:
+        """Ask the port who holds it."""
+
+    async def ask(self, what: str, instance: str) -> Reply:
+        """Ask that one worker to hand over or to shut down."""
+
+
+class WorkerPort(Holder, Protocol):
+    """What a worker needs on top: the port, the app, those who ask."""
+
+    async def listen(self) -> StepResult:
+        """Listen on the address, fenced by the lock's token; the only proof of holding the port."""
+
+    async def close(self) -> None:
+        """Free the port."""
+
+    async def write_pid(self) -> None:
+        """Write the PID file."""
+
+    async def remove_pid(self) -> None:
+        """Remove the PID file if it names this process."""
+
+    async def load(self) -> StepResult:
+        """Import the app, compare its version with the expected one."""
+
+    async def start_app(self) -> StepResult:
+        """Run the app's lifespan up to its start."""
+
+    async def stop_app(self) -> None:
+        """Run the app's lifespan to its end."""
+
+    async def say_ready(self) -> None:
+        """Tell the parent that the standby is ready."""
+
+    async def say_up(self) -> None:
+        """Tell the parent, in a byte that outlives us, that we are about to answer ok."""
+
+    async def next_ask(self) -> Request:
+        """Wait until somebody asks something of the worker."""
+
+    async def poll_ask(self) -> Request | None:
+        """Give what was asked meanwhile, if anything."""
+
+    async def accept_ask(self, ask: Request) -> None:
+        """Let the 202 out; the state that tells of it is already seen in health."""
+
+    async def refuse(self, reason: str) -> None:
+        """Let health tell why no handover took place."""
+
+    async def hold_lock_wait(self) -> None:
+        """Start the bounded wait for the lock that `pause` measures."""
+
+    async def can_pass_socket(self, build: Build) -> bool:
+        """Whether the seamless handover is possible with this build, here, now."""
+
+    async def warm_up(self, child: Child) -> ChildExit | Request:
+        """Wait until the standby is ready, gone or late, or somebody asks something."""
+
+    async def drain(self) -> None:
+        """Stop accepting; finish what is in flight, under a deadline."""
+
+    async def accept_again(self) -> None:
+        """Accept connections on the port that we still hold."""
+
+    async def pass_socket(self, child: Child) -> bool:
+        """Give the standby the listening socket; False when it is gone."""
+
+    async def await_socket(self) -> StepResult:
+        """Wait for the socket, the end of the parent, or a stop."""

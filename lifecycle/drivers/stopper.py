@@ -1,0 +1,86 @@
+"""Proves the port dark on behalf of one caller: the stop run's driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import health as h
+from ..health import ProbeResult
+from ..lock.spawn_lock import HELD
+from ..machine import states
+from .driver import Driver, Work
+from .ports import ACCEPTED, LOCK_REFUSED, MISSED, REFUSED, SHUTDOWN, Launcher
+
+
+class Stopper(Driver):
+    """One `stop`: asks the instance it saw, waits until that one is gone, looks again."""
+
+    def __init__(self, system: Launcher) -> None:
+        super().__init__("stop", states.IDLE, system)
+        self._system = system
+        self.seen: ProbeResult | None = None
+        self.error = ""
+        self.found = False
+        self._target = ""
+        self._to_ask = False
+
+    def work(self) -> Mapping[str, Work]:
+        """Give what to do in each state that is not final."""
+        return {
+            states.IDLE: self._idle,
+            states.HANDING_OFF: self._handing_off,
+            states.LOCKING: self._locking,
+            states.HOLDING: self._holding,
+        }
+
+    async def _idle(self) -> str:
+        self.seen = await self._system.probe()
+        if self.seen.kind == h.DARK:
+            return "port_dark"
+        if self.seen.kind in (h.FOREIGN, h.NO_ADDRESS):
+            self.error = self.detail = self.seen.detail
+            return "port_foreign"
+        if self.seen.health is None:
+            return await self._wait("worker_silent")
+        self._target = self.seen.health.instance
+        self.found = self._to_ask = True
+        self.detail = f"pid={self.seen.health.pid} version={self.seen.health.version}"
+        return "worker_starting" if self.seen.kind == h.WORKER_STARTING else "worker_found"
+
+    async def _handing_off(self) -> str:
+        if self._to_ask:
+            reply = await self._system.ask(SHUTDOWN, self._target)
+            self.error = self.detail = reply.reason
+            if reply.kind == ACCEPTED:
+                self._to_ask = False
+                return "ask_accepted"
+            if reply.kind == MISSED:
+                return "ask_missed"
+            if reply.kind == REFUSED:
+                return "ask_refused"
+            return await self._wait("instance_stays")
+        if not await self._system.pause():
+            return "deadline_passed"
+        self.seen = await self._system.probe()
+        health = self.seen.health
+        if self.seen.kind == h.SILENT or (health and health.instance == self._target):
+            return "instance_stays"
+        return "instance_gone"
+
+    async def _locking(self) -> str:
+        result = await self._system.acquire()
+        self.detail = result.reason
+        if result.event == LOCK_REFUSED:
+            self.error = result.reason
+        if result.event != HELD:
+            return result.event
+        self.seen = await self._system.probe()
+        return await self._wait(HELD if self.seen.kind == h.DARK else "not_dark")
+
+    async def _holding(self) -> str:
+        self.seen = await self._system.probe()
+        await self._system.release()
+        return "port_dark" if self.seen.kind == h.DARK else "not_dark"
+
+    async def _wait(self, event: str) -> str:
+        return event if await self._system.pause() else "deadline_passed"

@@ -1,0 +1,1 @@
+"""Who may spawn: the spawn lock, its files, its guard, whose it is."""

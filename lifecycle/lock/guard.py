@@ -1,0 +1,51 @@
+"""The guard: the flock under which a lock file or the launch record is changed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from ..errors import FilesError
+from ..private import open_file
+
+WAIT_S = 5.0  # it is held for microseconds; longer means a process stopped inside it
+_STEP_S = 0.001
+
+
+class Guard:
+    """One actor's claim on the guard file, which is never unlinked."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd: int | None = None
+
+    def take(self, wait: bool) -> bool:
+        """Take the guard; False when it is busy and we don't wait; raises FilesError."""
+        try:
+            fd = open_file(self._path, os.O_RDWR)
+        except OSError as error:
+            raise FilesError(self._path, error.strerror or str(error)) from error
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if wait and time.monotonic() < deadline:
+                    time.sleep(_STEP_S)
+                    continue
+                os.close(fd)
+                if wait:
+                    raise FilesError(self._path, "a stopped process holds it") from None
+                return False
+            except OSError as error:
+                os.close(fd)
+                raise FilesError(self._path, error.strerror or str(error)) from error
+            self._fd = fd
+            return True
+
+    def give_back(self) -> None:
+        """Let the next one in."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,1 @@
+"""The drivers' ports on a real system."""

@@ -1,0 +1,1 @@
+"""The hosted app: loading it, starting it, ending it."""

@@ -1,0 +1,1 @@
+"""HTTP on the worker's listening socket."""

@@ -1,0 +1,173 @@
+"""The worker's own endpoints, then the hosted app.
+
+Bare ASGI: a framework behind these four paths would be a fifth of all that a successor loads
+before it can take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.machine import states
+
+from .admission import Admission
+
+try:
+    from _operator import _compare_digest as same_secret  # `hmac` would load OpenSSL's digests
+except ImportError:  # not CPython
+    from hmac import compare_digest as same_secret  # type: ignore[no-redef]  # its twin
+
+HEALTH = "/api/health"
+READINESS = "/api/readiness"
+ASKS = {"/api/admin/restart": RESTART, "/api/admin/shutdown": SHUTDOWN}
+RESERVED = frozenset({HEALTH, READINESS, "/api/trace", "/lifecycle"})
+RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
+ASK_LIMIT_BYTES = 10_000
+ACCEPT_TIMEOUT_S = 4.0
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class WorkerControl(Protocol):
+    """What the endpoints need of the worker."""
+
+    instance: str
+
+    @property
+    def token(self) -> str:
+        """The secret that an admin call must know, now."""
+
+    @property
+    def state(self) -> str:
+        """Where the worker stands."""
+
+    def health(self) -> Health:
+        """The worker's report, now."""
+
+    def extra(self) -> dict[str, object]:
+        """What health tells beyond the report."""
+
+    def ask(self, what: str) -> asyncio.Future[None]:
+        """Put an ask before the worker; done when it may be answered."""
+
+
+class Answer(NamedTuple):
+    """What one request is answered with; `allow` are the methods that would do."""
+
+    status: int
+    said: dict[str, Any]
+    allow: str = ""
+
+
+class Endpoints:
+    """An ASGI app that lets in our own only, and holds requests until it is open."""
+
+    def __init__(self, control: WorkerControl, hosts: frozenset[bytes]) -> None:
+        self._control = control
+        self._admission = Admission(hosts)
+        self._opened = asyncio.Event()
+        self._hosted: Asgi | None = None
+
+    def open(self, hosted: Asgi) -> None:
+        """Let requests through to the app."""
+        self._hosted = hosted
+        self._opened.set()
+
+    def close(self) -> None:
+        """Hold requests again."""
+        self._hosted = None
+        self._opened.clear()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        refused = self._admission.refusal(path, scope["headers"])
+        if refused is not None:
+            await _send(scope, send, _refusal(403, *refused))
+            return
+        if path in RESERVED or path.startswith(RESERVED_BELOW):
+            await _send(scope, send, await self._ours(scope, receive))
+            return
+        while self._hosted is None:
+            await self._opened.wait()
+        await self._hosted(scope, receive, send)
+
+    async def _ours(self, scope: Any, receive: Any) -> Answer:
+        path, method = scope["path"], scope.get("method", "")
+        if path in ASKS:
+            if method != "POST":
+                return _refusal(405, "method", "ask by POST", "POST")
+            return await self._admin(ASKS[path], scope, receive)
+        if path not in (HEALTH, READINESS):
+            return _refusal(404, "not-found", f"nothing is at {path}")
+        if method not in ("GET", "HEAD"):
+            return _refusal(405, "method", "look by GET", "GET, HEAD")
+        if path == HEALTH:
+            return Answer(200, self._control.health().to_json() | self._control.extra())
+        ready = self._control.state in states.SERVING_STATES
+        return Answer(200 if ready else 503, {"ready": ready, "state": self._control.state})
+
+    async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
+        given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
+        secret = given.removeprefix(b"Bearer ").strip()
+        if not same_secret(secret, self._control.token.encode()):
+            return _refusal(401, "unauthorized", "the token of the data dir is needed")
+        try:
+            body = await _body(receive)
+            said = json.loads(body) if body else {}
+            if not isinstance(said, dict):
+                raise ValueError
+        except (ValueError, RecursionError):
+            return _refusal(400, "malformed", "the ask is no JSON object")
+        meant = said.get("instance", self._control.instance)
+        if meant != self._control.instance:
+            return _refusal(409, "another-instance", "another instance serves")
+        if what == RESTART and said.get("why") == RECYCLE:
+            what = RECYCLE
+        state = self._control.state
+        if what != SHUTDOWN and state not in states.SERVING_STATES:
+            if state in states.LEAVING_STATES:
+                return Answer(202, {"accepted": True, "joined": True})
+            return _refusal(409, "starting", "the worker does not serve yet")
+        try:
+            asked = self._control.ask(what)
+            if state in states.SERVING_STATES:
+                await asyncio.wait_for(asyncio.shield(asked), ACCEPT_TIMEOUT_S)
+        except TimeoutError:
+            return _refusal(503, "busy", "the worker has not taken the ask yet")
+        return Answer(202, {"accepted": True})
+
+
+def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:
+    return Answer(status, {"error": error, "code": code}, allow)
+
+
+async def _body(receive: Any) -> bytes:
+    """Give a request's body; raises ValueError for one that is too long, or whose sender left."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ValueError
+        body += message.get("body", b"")
+        if len(body) > ASK_LIMIT_BYTES:
+            raise ValueError
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _send(scope: Any, send: Any, answer: Answer) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
+        return
+    body = json.dumps(answer.said).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if answer.allow:
+        headers.append((b"allow", answer.allow.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

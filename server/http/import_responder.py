@@ -1,0 +1,110 @@
+"""Tells how the worker is while the app's import keeps the main thread busy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from .admission import Admission
+
+HEALTH = b"GET /api/health HTTP/1."
+READINESS = b"GET /api/readiness HTTP/1."
+HEAD_LIMIT_BYTES = 8192
+PATIENCE_S = 0.2  # a client that says nothing this long is left for the server
+MOMENT_S = 0.001  # what has come already is read in less
+
+
+class ImportResponder:
+    """A thread that answers for the gate on the listener, setting aside what it can't answer.
+
+    To it the worker is never ready. Like the gate, it lets in who speaks under one of `hosts`.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        hosts: frozenset[bytes],
+        report: Callable[[], dict[str, object]],
+    ) -> None:
+        self._listener = listener.dup()
+        self._admission, self._report = Admission(hosts), report
+        self._wake, self._told = socket.socketpair()
+        self.aside: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._listener.setblocking(False)
+        self._thread.start()
+
+    def stop(self) -> list[socket.socket]:
+        """Stop, and give the connections set aside."""
+        self._told.shutdown(socket.SHUT_RDWR)  # a child that the import forked has a copy
+        self._told.close()
+        self._thread.join()
+        self._wake.close()
+        self._listener.close()
+        return self.aside
+
+    def _serve(self) -> None:
+        while True:
+            readable, _, _ = select.select([self._listener, self._wake], [], [])
+            if self._wake in readable:
+                return
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                continue
+            if not self._answered(connection):
+                self.aside.append(connection)
+
+    def _answered(self, connection: socket.socket) -> bool:
+        connection.settimeout(PATIENCE_S)
+        try:
+            begins = connection.recv(len(READINESS), socket.MSG_PEEK)
+        except OSError:
+            return False
+        if not begins.startswith((HEALTH, READINESS)):
+            return False
+        with contextlib.suppress(OSError):
+            asked = _head(connection, time.monotonic() + PATIENCE_S)
+            if asked:
+                connection.sendall(_response(*self._answer(asked)))
+        connection.close()
+        return True
+
+    def _answer(self, asked: bytes) -> tuple[str, dict[str, object]]:
+        path = asked.split(b" ", 2)[1].decode()
+        lines = [line.partition(b":") for line in asked.split(b"\r\n")[1:]]
+        headers = [(name.lower(), value.strip()) for name, _, value in lines]
+        refused = self._admission.refusal(path, headers)
+        if refused is not None:
+            return "403 Forbidden", {"error": refused.error, "code": refused.code}
+        report = self._report()
+        if asked.startswith(HEALTH):
+            return "200 OK", report
+        return "503 Service Unavailable", {"ready": False, "state": report["state"]}
+
+
+def _head(connection: socket.socket, deadline: float) -> bytes:
+    """Give a request's head; empty when it is not whole by the deadline: no trickle holds us up."""
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        connection.settimeout(max(deadline - time.monotonic(), MOMENT_S))
+        more = connection.recv(4096)
+        asked += more
+        if not more or len(asked) > HEAD_LIMIT_BYTES or time.monotonic() > deadline:
+            return b""
+    return asked
+
+
+def _response(status: str, said: dict[str, object]) -> bytes:
+    body = json.dumps(said).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body

@@ -1,0 +1,157 @@
+"""The worker's process, from its first line to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S, probe
+from incumbent.lifecycle.drivers.ports import EXIT_LOST
+from incumbent.lifecycle.drivers.worker import WorkerDriver
+from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError, TrustError
+from incumbent.lifecycle.health import NO_ADDRESS
+from incumbent.lifecycle.messages import json_row, say
+from incumbent.lifecycle.posix.child_process import environment_for
+from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.shortage import shortage
+
+from .process.descriptors import raise_limit
+from .process.logs import Output
+from .process.service_manager import FROM_MANAGER, Manager
+from .process.spawn_context import SpawnContext
+from .worker import PosixWorker
+
+
+def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
+    """Run the worker in this process and give its exit code.
+
+    A worker run by hand is the recorded one; `managed` says that it is started again when it ends;
+    `as_json`, that how it ended is all that may be on stdout.
+    """
+    _stand_alone()
+    raise_limit()
+    result = _result_alone_on_stdout() if as_json else None
+    try:
+        worker = Worker()
+        build = _what_should_run(worker, managed, as_json, result) if by_hand else None
+        context = SpawnContext(by_hand, build)
+        manager = Manager(os.environ, by_hand, managed)
+        output = Output(worker.path("logs", "worker.log"), context.early, worker.log_level)
+    except IncumbentError as error:
+        say([str(error)])
+        code = EXIT_LOST if isinstance(error, TrustError) else 1
+        _tell_result(result, code, str(error))
+        return code
+    try:
+        driver = asyncio.run(_serve(worker, context, output, manager))
+    except (MemoryError, OSError, RuntimeError, ImportError) as error:
+        why = shortage(error)
+        if not why:
+            raise
+        say([why])
+        _tell_result(result, EXIT_LOST, why)
+        return EXIT_LOST
+    code = driver.exit_code
+    _tell_result(result, code, driver.detail if code else "", driver.last_event)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not by_hand:
+        os._exit(code)  # a normal exit of the interpreter takes 25 ms, and a stuck thread for ever
+    return code
+
+
+def _stand_alone() -> None:
+    """Reset what is inherited: standard files that are closed, signals that are blocked."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(fd, True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as long as we live
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - as long as we live
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how a child ended
+
+
+def _result_alone_on_stdout() -> int:
+    """Turn everything else that is written there to stderr; give where the result goes."""
+    sys.stdout.flush()
+    result = os.dup(1)
+    os.dup2(2, 1)
+    return result
+
+
+def _tell_result(result: int | None, code: int, error: str, event: str = "") -> None:
+    if result is None:
+        return
+    said: dict[str, object] = {"ok": code == 0, "exit": code, "pid": os.getpid(), "event": event}
+    if code:
+        said["error"] = error
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        os.write(result, json_row(said).encode() + b"\n")
+
+
+def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int | None) -> Build:
+    """Register a worker run by hand as a launcher would; become the recorded one if it is another.
+
+    So a service manager that starts an old install does not go back on what was recorded.
+    """
+    from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
+    from incumbent.lifecycle.runs import another_address, bootstrap, describe
+
+    seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+    if seen.kind == NO_ADDRESS:
+        reason = f"{describe(seen, worker)}; {another_address(worker)}"
+        raise NotVerifiedError("port_foreign", reason, seen)
+    bootstrap(worker)
+    launcher = PosixLauncher(worker, "spawner", "cli")
+    run_blocking(launcher.begin(restart=False))
+    own = launcher.own_build()
+    record = run_blocking(launcher.record())
+    recorded = record.recorded if record else None
+    if recorded is not None and recorded.version != own.version and launcher.give_way():
+        run_blocking(launcher.begin(restart=False))
+        recorded = None
+    if recorded is None or recorded.version == own.version:
+        say([*worker.notices, *launcher.notices])
+        return own
+    say([*worker.notices, *launcher.notices, f"running version {recorded.version}, as recorded"])
+    told = {name: os.environ[name] for name in FROM_MANAGER if name in os.environ}
+    command = [recorded.python, "-P", "-m", "incumbent.server", "--by-hand"]
+    command += ["--managed"] * managed + ["--json"] * as_json
+    if result is not None:
+        os.dup2(result, 1)
+    os.execve(recorded.python, command, environment_for(worker, recorded) | told)
+
+
+async def _serve(
+    worker: Worker, context: SpawnContext, output: Output, manager: Manager
+) -> WorkerDriver:
+    port = PosixWorker(worker, context, output, manager)
+    port.hear_signals()
+    driver = WorkerDriver(port, context.standby, worker.version, manager.respawns)
+    port.state = driver.state
+    ticking = asyncio.ensure_future(_tick(port, output))
+    try:
+        await driver.run()
+    except BaseException:
+        await port.remove_pid()
+        raise
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        await port.release()
+    return driver
+
+
+async def _tick(port: PosixWorker, output: Output) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        port.tick()
+        output.rotate()

@@ -1,0 +1,33 @@
+"""What a parent passed to this process: its token, the expected version, its role."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from incumbent.lifecycle.posix import child_process
+from incumbent.lifecycle.record import Build
+
+
+class SpawnContext:
+    """What a parent passed to its child, or nothing of that for a worker run by hand.
+
+    `build` is what a worker run by hand was registered as.
+    """
+
+    def __init__(self, by_hand: bool, build: Build | None = None) -> None:
+        self.by_hand, self.build = by_hand, build
+        passed = {name: os.environ.pop(name, "") for name in child_process.SPAWN_VARIABLES}
+        for name, first in child_process.FIRST_NAMES.items():
+            passed[name] = passed[name] or passed[first]
+        if by_hand:
+            passed = dict.fromkeys(passed, "")
+        self.lock_token = passed[child_process.TOKEN_VARIABLE]
+        self.expected = passed[child_process.EXPECT_VARIABLE]
+        self.early = passed[child_process.EARLY_VARIABLE]
+        self.origin = passed[child_process.ORIGIN_VARIABLE] or "cli"
+        self.standby = passed[child_process.ROLE_VARIABLE] == child_process.STANDBY_ROLE
+        self.pipe: socket.socket | None = None
+        if passed[child_process.PIPE_VARIABLE]:
+            self.pipe = socket.socket(fileno=int(passed[child_process.PIPE_VARIABLE]))
+            self.pipe.set_inheritable(False)

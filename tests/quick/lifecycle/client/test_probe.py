@@ -1,0 +1,293 @@
+"""One question tells what holds the port, whatever it is."""
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from incumbent.lifecycle.client.http import ANSWER_LIMIT_BYTES, DarkError, exchange
+from incumbent.lifecycle.client.probe import classify, probe
+from incumbent.lifecycle.health import (
+    DARK,
+    FOREIGN,
+    SILENT,
+    WORKER_LEAVING,
+    WORKER_SERVING,
+    WORKER_STARTING,
+    Health,
+)
+from incumbent.lifecycle.machine import states
+
+from ....isolation import Sandbox
+
+PATIENCE_S = 0.3
+LIMIT_S = 5.0  # a probe that honours its deadline is back long before, also on a busy machine
+
+Server = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def answering(port: int, serve: Server, host: str = "127.0.0.1") -> Iterator[None]:
+    """Let a thread serve one connection on this port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listener:
+
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    serve(connection)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def health(**says: object) -> dict[str, object]:
+    said = Health(
+        pid=4711, version="1.0.0", state=states.VERIFIED, since=1.0, instance="i", service="s",
+        data_dir="/d", port=1, worker_path="/w", app="a:b",
+    ).to_json()  # fmt: skip
+    return said | says
+
+
+def http(body: bytes, status: str = "200 OK", length: bool = True) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+    if length:
+        head += f"Content-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+def saying(*parts: bytes) -> Server:
+    """Give a server that hears the question, then says these parts."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        for part in parts:
+            connection.sendall(part)
+
+    return serve
+
+
+def looked(sandbox: Sandbox, serve: Server) -> str:
+    """Give what a probe sees on a port that is served so."""
+    began = time.monotonic()
+    with answering(sandbox.port, serve):
+        seen = probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S)
+        assert time.monotonic() - began < LIMIT_S
+    return seen.kind
+
+
+def test_a_closed_port_is_dark(sandbox):
+    assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == DARK
+
+
+def test_a_healthy_worker_is_serving(sandbox):
+    answer = http(json.dumps(health()).encode())
+    with answering(sandbox.port, saying(answer)):
+        seen = probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S)
+    assert seen.kind == WORKER_SERVING
+    assert (seen.health.pid, seen.health.version) == (4711, "1.0.0")
+
+
+def test_an_answer_in_small_pieces_is_understood(sandbox):
+    answer = http(json.dumps(health()).encode())
+    pieces = [answer[i : i + 7] for i in range(0, len(answer), 7)]
+    assert looked(sandbox, saying(*pieces)) == WORKER_SERVING
+
+
+def test_an_answer_that_ends_with_its_connection_is_understood(sandbox):
+    answer = http(json.dumps(health()).encode(), length=False)
+    assert looked(sandbox, saying(answer)) == WORKER_SERVING
+
+
+def test_a_listener_that_never_answers_is_silent(sandbox):
+    ending = threading.Event()
+    with answering(sandbox.port, lambda _: ending.wait(LIMIT_S) and None):
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
+        ending.set()
+
+
+def test_a_listener_that_never_accepts_is_silent(sandbox):
+    with socket.create_server(("127.0.0.1", sandbox.port)):
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
+
+
+def test_a_full_backlog_is_silent(sandbox):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(socket.create_server(("127.0.0.1", sandbox.port), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", sandbox.port))
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
+
+
+def test_an_answer_that_never_ends_its_head_is_silent(sandbox):
+    ending = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        ending.wait(LIMIT_S)
+
+    with answering(sandbox.port, serve):
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
+        ending.set()
+
+
+def test_a_trickle_does_not_stretch_the_deadline(sandbox):
+    ending = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not ending.wait(PATIENCE_S / 10):
+            connection.sendall(b"X-More: of the same\r\n")
+
+    began = time.monotonic()
+    with answering(sandbox.port, serve):
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
+        assert time.monotonic() - began < LIMIT_S
+        ending.set()
+
+
+def test_a_reset_is_silent_and_not_dark(sandbox):
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    assert looked(sandbox, serve) == SILENT
+
+
+def test_a_connection_closed_without_a_word_is_silent_and_not_dark(sandbox):
+    assert looked(sandbox, saying()) == SILENT
+
+
+@pytest.mark.parametrize("there", [1, 20, -1])
+def test_an_answer_cut_off_by_the_death_of_who_gave_it_is_silent_and_not_foreign(sandbox, there):
+    whole = http(json.dumps(health()).encode())
+    assert looked(sandbox, saying(whole[:there])) == SILENT
+
+
+def test_an_endless_answer_is_foreign(sandbox):
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(2 * ANSWER_LIMIT_BYTES // 65536):
+            connection.sendall(b"x" * 65536)
+
+    assert looked(sandbox, serve) in (FOREIGN, SILENT)
+
+
+def test_a_promise_of_too_much_is_foreign(sandbox):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"
+    assert looked(sandbox, saying(answer)) == FOREIGN
+
+
+@pytest.mark.parametrize(
+    "says",
+    [b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail ESMTP\r\n", b"\x16\x03\x01\x02", b"HTTP/2 200", b"\0"],
+)
+def test_what_does_not_speak_http_is_foreign(sandbox, says):
+    assert looked(sandbox, saying(says)) == FOREIGN
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(b"ok"),
+        http(b'{"status": "ok"}'),
+        http(b"[]"),
+        http(b"not found", "404 Not Found"),
+        http(json.dumps(health()).encode(), "500 Internal Server Error"),
+        http(json.dumps(health()).encode(), "204 No Content"),
+        b"HTTP/1.1 abc\r\n\r\n",
+    ],
+)
+def test_another_http_server_is_foreign(sandbox, answer):
+    assert looked(sandbox, saying(answer)) == FOREIGN
+
+
+def test_a_worker_on_the_other_loopback_is_understood(sandbox):
+    answer = http(json.dumps(health()).encode())
+    try:
+        with answering(sandbox.port, saying(answer), host="::1"):
+            assert probe("::1", sandbox.port, "s", "/d", PATIENCE_S).kind == WORKER_SERVING
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+
+def test_the_question_names_the_literal_address(sandbox):
+    heard: list[bytes] = []
+    with answering(sandbox.port, lambda connection: heard.append(connection.recv(65536))):
+        probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S)
+    assert heard[0].startswith(b"GET /api/health HTTP/1.1\r\n")
+    assert f"Host: 127.0.0.1:{sandbox.port}\r\n".encode() in heard[0]
+
+
+def test_a_connection_to_oneself_is_dark():
+    # Linux gives odd ports to those who bind, and even ones to those who connect: about one
+    # question in 14,000 to a closed even port of the ephemeral range meets itself.
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1] & ~1
+    for _ in range(30_000):
+        with pytest.raises(DarkError):
+            exchange("127.0.0.1", port, b"GET / HTTP/1.1\r\n\r\n", PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (states.VERIFIED, WORKER_SERVING),
+        (states.BOUND, WORKER_STARTING),
+        (states.STARTING, WORKER_STARTING),
+        (states.RESUMING, WORKER_STARTING),
+        (states.LOCKING, WORKER_LEAVING),
+        (states.WARMING_UP, WORKER_LEAVING),
+        (states.AWAITING_SUCCESSOR, WORKER_LEAVING),
+        (states.STOPPING, WORKER_LEAVING),
+        (states.FAILED, WORKER_LEAVING),
+        (states.STOPPED, WORKER_LEAVING),
+        ("thinking", FOREIGN),
+    ],
+)
+def test_the_state_tells_where_the_worker_stands(state, kind):
+    assert classify(200, json.dumps(health(state=state)).encode(), "s", "/d").kind == kind
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"service": "another"},
+        {"dataDir": "/elsewhere"},
+        {"pid": 0},
+        {"pid": -1},
+        {"pid": "4711"},
+        {"pid": True},
+        {"version": 1},
+        {"since": "now"},
+        {"port": None},
+        {"instance": None},
+        {"state": ["verified"]},
+    ],
+)
+def test_a_report_with_one_wrong_field_is_foreign(says):
+    assert classify(200, json.dumps(health(**says)).encode(), "s", "/d").kind == FOREIGN
+
+
+def test_what_a_newer_worker_tells_on_top_does_not_disturb():
+    body = json.dumps(health(news={"of": ["tomorrow"]})).encode()
+    assert classify(200, body, "s", "/d").kind == WORKER_SERVING
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 200_000, b"null", b"1e999"])
+def test_a_body_that_is_no_report_is_foreign(body):
+    assert classify(200, body, "s", "/d").kind == FOREIGN

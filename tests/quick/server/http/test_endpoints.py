@@ -1,0 +1,329 @@
+"""The endpoints answers for the worker itself, lets the rest through to the app."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
+from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.machine import states
+from incumbent.server.http.endpoints import Endpoints
+
+HOST = b"127.0.0.1:20001"
+SECRET = "ab" * 32
+LIMIT_S = 10.0
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    names: frozenset[bytes] = frozenset()
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.body)
+
+
+class WorkerControl:
+    """A worker's control without a worker; `asked` is what was put before it."""
+
+    def __init__(self, state: str = states.VERIFIED, answers: bool = True) -> None:
+        self.token, self.instance, self.state = SECRET, "this-one", state
+        self.asked: list[str] = []
+        self._answers = answers
+
+    def health(self) -> Health:
+        return Health(pid=1, version="1.0.0", state=self.state, since=0.0, instance=self.instance)
+
+    def extra(self) -> dict[str, object]:
+        return {"versionSource": "app"}
+
+    def ask(self, what: str) -> asyncio.Future[None]:
+        self.asked.append(what)
+        future = asyncio.get_running_loop().create_future()
+        if self._answers:
+            future.set_result(None)
+        return future
+
+
+async def hosted(scope: Any, _: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"hosted {scope['path']}".encode()})
+
+
+async def call(
+    endpoints: Endpoints,
+    path: str,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Any = ((b"host", HOST),),
+) -> Answer:
+    """Give what the endpoints answers to one request."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1), "server": None,
+    }  # fmt: skip
+    await asyncio.wait_for(endpoints(scope, receive, send), LIMIT_S)
+    content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
+    names = frozenset(name for name, _ in sent[0]["headers"])
+    return Answer(sent[0]["status"], content, names)
+
+
+def answer(control: WorkerControl, path: str, *, opened: bool = True, **request: Any) -> Answer:
+    async def run() -> Answer:
+        endpoints = Endpoints(control, frozenset({HOST, b"localhost"}))
+        if opened:
+            endpoints.open(hosted)
+        return await call(endpoints, path, **request)
+
+    return asyncio.run(run())
+
+
+def admin(
+    control: WorkerControl, what: str = "restart", secret: str = SECRET, **said: object
+) -> Answer:
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {secret}".encode()))
+    body = json.dumps(said).encode()
+    return answer(control, f"/api/admin/{what}", method="POST", body=body, headers=headers)
+
+
+def test_health_tells_who_answers():
+    said = answer(WorkerControl(), "/api/health").said
+    assert (said["pid"], said["version"], said["instance"]) == (1, "1.0.0", "this-one")
+    assert said["versionSource"] == "app"
+
+
+def test_health_is_told_before_the_app_is_up():
+    assert answer(WorkerControl(states.STARTING), "/api/health", opened=False).status == 200
+
+
+@pytest.mark.parametrize("state", sorted(states.SERVING_STATES))
+def test_a_worker_that_serves_is_ready(state):
+    assert answer(WorkerControl(state), "/api/readiness").status == 200
+
+
+@pytest.mark.parametrize("state", [states.STARTING, states.DRAINING, states.STOPPING])
+def test_a_worker_that_does_not_serve_is_not_ready(state):
+    assert answer(WorkerControl(state), "/api/readiness").status == 503
+
+
+@pytest.mark.parametrize("host", [HOST, b"localhost", b"LocalHost"])
+def test_a_loopback_name_is_let_in(host):
+    assert answer(WorkerControl(), "/", headers=((b"host", host),)).body == b"hosted /"
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"127.0.0.1:20002", b"127.0.0.1.evil", b""])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/admin/shutdown"])
+def test_a_foreign_name_is_not_let_in(host, path):
+    control = WorkerControl()
+    assert answer(control, path, headers=((b"host", host),)).status == 403
+    assert control.asked == []
+
+
+def test_a_second_name_is_not_let_in_behind_a_good_one():
+    headers = ((b"host", HOST), (b"host", b"evil.example"))
+    assert answer(WorkerControl(), "/", headers=headers).status == 403
+
+
+def test_a_request_without_a_name_is_not_let_in():
+    assert answer(WorkerControl(), "/", headers=()).status == 403
+
+
+FOREIGN_PAGES = [(b"origin", b"http://evil.example"), (b"sec-fetch-site", b"cross-site")]
+
+
+@pytest.mark.parametrize("header", FOREIGN_PAGES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@pytest.mark.parametrize(
+    "path", ["/", "//api/events", "/api/health", "/api/admin/shutdown", "/api/admin/../x"]
+)
+def test_a_foreign_page_is_told_nothing_and_moves_nothing(path, method, header):
+    async def run() -> None:
+        endpoints = Endpoints(WorkerControl(), frozenset({HOST}))
+        endpoints.open(never)
+        headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()), header)
+        refused = await call(endpoints, path, method, headers=headers)
+        assert refused.status == 403
+        assert refused.names == {b"content-type", b"content-length"}  # none of CORS
+        if method != "HEAD":
+            assert set(refused.said) == {"error", "code"}
+
+    asyncio.run(run())
+
+
+async def never(scope: Any, _: Any, __: Any) -> None:
+    raise AssertionError(f"the app was asked {scope}")
+
+
+def test_a_page_of_the_worker_itself_is_let_in():
+    headers = ((b"host", HOST), (b"origin", b"http://" + HOST), (b"sec-fetch-site", b"same-origin"))
+    assert answer(WorkerControl(), "/", headers=headers).body == b"hosted /"
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/events", "/api/healthy", "/lifecycles"])
+def test_every_other_path_is_the_apps(path):
+    assert answer(WorkerControl(), path).body == f"hosted {path}".encode()
+
+
+@pytest.mark.parametrize("path", ["/api/admin/", "/api/admin/nothing", "/api/admin/restart"])
+def test_a_reserved_path_is_never_the_apps(path):
+    assert b"hosted" not in answer(WorkerControl(), path).body
+
+
+def test_a_request_waits_until_the_doors_open():
+    async def run() -> Answer:
+        endpoints = Endpoints(WorkerControl(), frozenset({HOST}))
+        waiting = asyncio.ensure_future(call(endpoints, "/"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        endpoints.open(hosted)
+        return await waiting
+
+    assert asyncio.run(run()).body == b"hosted /"
+
+
+@pytest.mark.parametrize(("what", "ask"), [("restart", RESTART), ("shutdown", SHUTDOWN)])
+def test_an_ask_with_the_secret_is_accepted(what, ask):
+    control = WorkerControl()
+    assert admin(control, what, instance="this-one").status == 202
+    assert control.asked == [ask]
+
+
+def test_a_recycle_is_told_apart_from_a_restart():
+    control = WorkerControl()
+    assert admin(control, why="recycle").status == 202
+    assert control.asked == [RECYCLE]
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET + "0", "ü"])
+@pytest.mark.parametrize("what", ["restart", "shutdown"])
+def test_an_ask_without_the_secret_is_refused(what, secret):
+    control = WorkerControl()
+    assert admin(control, what, secret=secret).status == 401
+    assert control.asked == []
+
+
+def test_an_ask_of_another_instance_is_refused():
+    control = WorkerControl()
+    refused = admin(control, instance="another-one")
+    assert (refused.status, refused.said["code"]) == (409, "another-instance")
+    assert control.asked == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 9000])
+def test_an_ask_that_is_no_object_is_refused(body):
+    control = WorkerControl()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    path = "/api/admin/shutdown"
+    assert answer(control, path, method="POST", body=body, headers=headers).status == 400
+    assert control.asked == []
+
+
+def test_a_restart_joins_a_handover_that_is_under_way():
+    control = WorkerControl(states.DRAINING)
+    assert admin(control).status == 202
+    assert control.asked == []
+
+
+def test_a_worker_that_does_not_serve_yet_refuses_a_restart():
+    control = WorkerControl(states.STARTING)
+    assert admin(control).status == 409
+    assert control.asked == []
+
+
+def test_a_worker_that_does_not_serve_yet_hears_a_stop():
+    control = WorkerControl(states.STARTING)
+    assert admin(control, "shutdown").status == 202
+    assert control.asked == [SHUTDOWN]
+
+
+def test_an_ask_that_is_not_taken_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incumbent.server.http.endpoints.ACCEPT_TIMEOUT_S", 0.05)
+    assert admin(WorkerControl(answers=False)).status == 503
+
+
+def test_nobody_asks_by_get():
+    control = WorkerControl()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    assert answer(control, "/api/admin/shutdown", headers=headers).status == 405
+    assert control.asked == []
+
+
+def test_the_doors_hold_requests_again_after_closing():
+    async def run(then: Callable[[Endpoints], None]) -> bool:
+        endpoints = Endpoints(WorkerControl(), frozenset({HOST}))
+        endpoints.open(hosted)
+        then(endpoints)
+        waiting = asyncio.ensure_future(call(endpoints, "/"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        done = waiting.done()
+        endpoints.open(hosted)
+        await waiting
+        return done
+
+    assert asyncio.run(run(lambda _: None))
+    assert not asyncio.run(run(Endpoints.close))
+
+
+def test_health_has_no_body_for_a_head():
+    seen = answer(WorkerControl(), "/api/health", method="HEAD")
+    assert (seen.status, seen.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/readiness"])
+def test_nobody_looks_by_post(path):
+    assert answer(WorkerControl(), path, method="POST").status == 405
+
+
+@pytest.mark.parametrize("path", ["/api/admin/nothing", "/api/trace", "/lifecycle", "/lifecycle/x"])
+def test_a_reserved_path_without_an_endpoint_is_not_found(path):
+    assert answer(WorkerControl(), path).status == 404
+
+
+def test_an_ask_without_end_is_refused():
+    control = WorkerControl()
+    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
+    body = json.dumps({"instance": "this-one", "why": "x" * 10_000}).encode()
+    path = "/api/admin/shutdown"
+    assert answer(control, path, method="POST", body=body, headers=headers).status == 400
+    assert control.asked == []
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"host", b"evil.example")],
+        *([(b"host", HOST), header] for header in FOREIGN_PAGES),
+        [(b"host", HOST), (b"origin", b"null")],
+    ],
+)
+def test_a_websocket_of_a_foreign_page_is_closed_before_it_is_accepted(path, headers):
+    async def run() -> list[Any]:
+        endpoints = Endpoints(WorkerControl(), frozenset({HOST}))
+        endpoints.open(hosted)
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "websocket", "path": path, "headers": headers}
+        await endpoints(scope, None, send)
+        return sent
+
+    assert asyncio.run(run()) == [{"type": "websocket.close", "code": 1008}]

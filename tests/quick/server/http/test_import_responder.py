@@ -1,0 +1,120 @@
+"""The import responder tells how the worker is, whoever connects."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from incumbent.server.http.import_responder import PATIENCE_S, ImportResponder
+
+from ....world import eventually
+
+LIMIT_S = 10.0
+HEALTH = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+READINESS = b"GET /api/readiness HTTP/1.1\r\nHost: LOCALHOST\r\n\r\n"
+
+
+@pytest.fixture
+def listener(sandbox) -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", sandbox.port)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def responder(listener) -> Iterator[ImportResponder]:
+    responder = ImportResponder(
+        listener, frozenset({b"localhost"}), lambda: {"state": "idle/starting"}
+    )
+    responder.start()
+    yield responder
+    for connection in responder.stop():
+        connection.close()
+
+
+def visitor(listener: socket.socket, says: bytes) -> socket.socket:
+    connection = socket.create_connection(listener.getsockname(), LIMIT_S)
+    connection.sendall(says)
+    return connection
+
+
+def answer(listener: socket.socket, says: bytes) -> tuple[int, dict]:
+    with visitor(listener, says) as connection:
+        received = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.mark.usefixtures("responder")
+def test_health_is_told(listener):
+    assert answer(listener, HEALTH) == (200, {"state": "idle/starting"})
+
+
+@pytest.mark.usefixtures("responder")
+def test_nobody_is_told_that_the_worker_is_ready(listener):
+    assert answer(listener, READINESS) == (503, {"ready": False, "state": "idle/starting"})
+
+
+@pytest.mark.usefixtures("responder")
+@pytest.mark.parametrize("asks", [HEALTH, READINESS])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Host: evil.example\r\n",
+        b"",
+        b"Host: localhost\r\nHost: localhost\r\n",
+        b"Host : localhost\r\n",
+        b"Host: localhost\r\norigin: http://evil.example\r\n",
+        b"Host: localhost\r\nSEC-FETCH-SITE: same-site\r\n",
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_foreign_page_is_told_nothing(listener, asks, head, version):
+    first = asks.partition(b"\r\n")[0].removesuffix(b"1.1") + version
+    status, said = answer(listener, first + b"\r\n" + head + b"\r\n")
+    assert status == 403
+    assert set(said) == {"error", "code"}
+
+
+@pytest.mark.usefixtures("responder")
+def test_a_program_that_says_it_was_begun_by_hand_is_told(listener):
+    asks = HEALTH.replace(b"\r\n\r\n", b"\r\nSec-Fetch-Site: none\r\n\r\n")
+    assert answer(listener, asks)[0] == 200
+
+
+def test_every_other_visitor_is_set_aside_unheard(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with visitor(listener, b"GET /mine HTTP/1.1\r\n"), visitor(listener, b""):
+        eventually(lambda: len(responder.aside) == 2, "both are set aside")
+        aside = responder.stop()
+        heard = aside[0].recv(100)
+    assert heard == b"GET /mine HTTP/1.1\r\n"
+    for connection in aside:
+        connection.close()
+
+
+def test_a_visitor_who_speaks_in_a_trickle_holds_nobody_up(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    trickling = threading.Event()
+
+    def trickle(connection: socket.socket) -> None:
+        try:
+            while not trickling.wait(PATIENCE_S / 10):
+                connection.sendall(b"x")
+        except OSError:
+            return
+
+    with visitor(listener, HEALTH[:40]) as connection:
+        talking = threading.Thread(target=trickle, args=(connection,))
+        talking.start()
+        try:
+            assert connection.recv(100) == b""
+        except ConnectionResetError:
+            pass
+        finally:
+            trickling.set()
+            talking.join()
+    assert responder.stop() == []
