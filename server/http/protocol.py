@@ -76,10 +76,10 @@ class Request(NamedTuple):
 class _Tasks:
     """Takes the place of the set in which uvicorn keeps the tasks of all requests."""
 
-    __slots__ = ("_connection", "_host")
+    __slots__ = ("_connection", "_owner")
 
-    def __init__(self, host: Listener, connection: Any) -> None:
-        self._host, self._connection = host, connection
+    def __init__(self, owner: Listener, connection: Any) -> None:
+        self._owner, self._connection = owner, connection
 
     def add(self, task: asyncio.Task[None]) -> None:
         """Take note of a task that was just made."""
@@ -87,11 +87,11 @@ class _Tasks:
         cycle = getattr(connection, "cycle", None)
         if cycle is not None:
             cycle.__class__ = _Cycle
-        self._host.began(task, Request(connection, cycle, connection.loop.time()))
+        self._owner.began(task, Request(connection, cycle, connection.loop.time()))
 
     def discard(self, task: asyncio.Task[None]) -> None:
         """Take note of the end of a task."""
-        self._host.ended(task)
+        self._owner.ended(task)
 
 
 class _Cycle(RequestResponseCycle):
@@ -108,19 +108,19 @@ class _Cycle(RequestResponseCycle):
 
 
 class Telling:
-    """What any protocol of uvicorn needs in front of it, to tell the host."""
+    """What any protocol of uvicorn needs in front of it, to tell its owner."""
 
-    host: Listener
+    owner: Listener
     heard_at = 0.0
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.tasks = _Tasks(self.host, self)
+        self.tasks = _Tasks(self.owner, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the host, after what uvicorn does."""
+        """Tell the owner, after what uvicorn does."""
         super().connection_lost(exc)  # type: ignore[misc]  # the protocol behind this one
-        self.host.turned_idle(self)
+        self.owner.turned_idle(self)
 
 
 class HttpConnection(Telling, H11Protocol):  # type: ignore[misc]  # in the place of its tasks
@@ -135,9 +135,9 @@ class HttpConnection(Telling, H11Protocol):  # type: ignore[misc]  # in the plac
         self._watch_head()
 
     def on_response_complete(self) -> None:
-        """Tell the host, after what uvicorn does."""
+        """Tell the owner, after what uvicorn does."""
         super().on_response_complete()
-        self.host.turned_idle(self)
+        self.owner.turned_idle(self)
         self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -188,10 +188,10 @@ class HttpConnection(Telling, H11Protocol):  # type: ignore[misc]  # in the plac
             self._forget_head()
         elif self._head_is_late is None:
             self._head_is_late = self.loop.call_later(HEAD_S, self.refuse_head)
-            self.host.head_began(self)
+            self.owner.head_began(self)
 
     def _forget_head(self) -> None:
         if self._head_is_late is not None:
             self._head_is_late.cancel()
             self._head_is_late = None
-            self.host.head_ended(self)
+            self.owner.head_ended(self)

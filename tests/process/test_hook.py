@@ -396,8 +396,9 @@ ENDINGS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 def given(process: subprocess.Popen[bytes], text: bytes) -> None:
     """Write to a hook's stdin, which stays open."""
     assert process.stdin is not None
-    process.stdin.write(text)
-    process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it had its object before: no wonder it is gone
+        process.stdin.write(text)
+        process.stdin.flush()
 
 
 def has_begun(pid: int) -> bool:
