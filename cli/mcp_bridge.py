@@ -52,7 +52,6 @@ def status(worker: Worker, _: Answer) -> Answer:
 def restart(worker: Worker, given: Answer) -> Answer:
     """Replace the worker; give the proof with every transition on the way."""
     timeout = _number(given, "timeout", float, 1e6)
-    began = time.monotonic()
     follower = Follower(worker.path("trace.jsonl"))
     lines: list[Line] = []
 
@@ -60,7 +59,7 @@ def restart(worker: Worker, given: Answer) -> Answer:
         lines.extend(line for line in follower.new_lines() if of_this_restart(line))
 
     try:
-        health = runs.restart(worker, timeout=timeout, origin=ORIGIN, began=began, watching=collect)
+        health = runs.restart(worker, timeout=timeout, origin=ORIGIN, watching=collect)
     except NotVerifiedError as error:
         return {"ok": False, "error": str(error), "event": error.event, "trace": lines}
     finally:

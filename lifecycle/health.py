@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .generation import Generation
 from .machine import states
 
 DARK = "dark"  # refused: nobody listens
@@ -12,18 +13,26 @@ WORKER_STARTING = "starting"
 WORKER_SERVING = "serving"
 WORKER_LEAVING = "leaving"
 
+# What the serve lock says, where no worker answers for it.
+DATA_FREE = "data-free"  # nobody runs the app on this data dir
+DATA_HELD = "data-held"  # somebody does, who does not answer yet or any more
+OUT_OF_REACH = "out-of-reach"  # somebody does, on another host or in another network namespace
+
 
 class Health:
     """One worker's report.
 
-    `uptime` is in seconds; `since`, the moment it began to serve, on the monotonic clock of this
-    boot, in seconds; `instance` names this one process for ever. `refusal` says why it last
+    `uptime` is in seconds; `since`, the moment it began to serve, on its own monotonic clock, in
+    seconds, to be shown and never compared; `generation` is the number of its launch; `instance`
+    names this one process for ever. `refusal` says why it last
     refused a handover; `managed`, that a service manager starts it again when it exits.
     """
 
     __slots__ = (
         "app",
         "data_dir",
+        "generation",
+        "host",
         "instance",
         "managed",
         "pid",
@@ -45,8 +54,10 @@ class Health:
         pid: int,
         version: str,
         state: str,
-        since: float,
         instance: str,
+        generation: Generation = Generation(),  # noqa: B008 - it can't change
+        since: float = 0.0,
+        host: str = "",
         service: str = "",
         data_dir: str = "",
         port: int = 0,
@@ -59,6 +70,7 @@ class Health:
         managed: bool = False,
     ) -> None:
         self.pid, self.version, self.state, self.since = pid, version, state, since
+        self.generation, self.host = generation, host
         self.instance, self.service, self.data_dir, self.port = instance, service, data_dir, port
         self.status, self.uptime, self.started_at = status, uptime, started_at
         self.worker_path, self.app, self.refusal = worker_path, app, refusal
@@ -77,27 +89,27 @@ class Health:
             raise ValueError("no time of service")
         texts = {}
         for name in _TEXTS:
-            text = said.get(_NAMES.get(name, name), "" if name == "refusal" else None)
+            text = said.get(_NAMES.get(name, name), "" if name in _NEWER else None)
             if not isinstance(text, str):
                 raise ValueError(f"no {name}")
             texts[name] = text
         texts["state"] = states.OF_FIRST_EDITION.get(texts["state"], texts["state"])
         managed = said.get("managed") is True
-        return cls(pid=pid, since=since, port=port, uptime=uptime, managed=managed, **texts)
+        generation = Generation(texts.pop("line"), _number(said.get("generation")))
+        return cls(
+            pid=pid,
+            since=since,
+            port=port,
+            uptime=uptime,
+            managed=managed,
+            generation=generation,
+            **texts,
+        )
 
     def to_json(self) -> dict[str, object]:
-        """Give the report as the health endpoint says it.
-
-        `state` keeps the name that 0.1.0 knows, where it was called otherwise: a launcher of that
-        edition takes a worker in a state that it has never heard of for a foreign server.
-        """
-        answer: dict[str, object] = {
-            _NAMES.get(name, name): getattr(self, name) for name in self.__slots__
-        }
-        for first, state in states.OF_FIRST_EDITION.items():
-            if state == self.state:
-                answer["state"] = first
-        return answer
+        """Give the report as the health endpoint says it."""
+        said = {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
+        return said | {"generation": self.generation.number, "line": self.generation.line}
 
     def __repr__(self) -> str:
         return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
@@ -115,7 +127,9 @@ _NAMES = {"data_dir": "dataDir", "started_at": "startedAt", "worker_path": "work
 _TEXTS = (
     "app",
     "data_dir",
+    "host",
     "instance",
+    "line",
     "refusal",
     "service",
     "started_at",
@@ -124,6 +138,13 @@ _TEXTS = (
     "version",
     "worker_path",
 )
+
+
+_NEWER = frozenset({"refusal", "host", "line"})  # what the first workers did not tell
+
+
+def _number(said: object) -> int:
+    return said if type(said) is int and said > 0 else 0
 
 
 class ProbeResult:

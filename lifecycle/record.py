@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 
 from .about import FORMAT
+from .generation import Generation
 from .versions import lower, newer
 
 TYPE_CHECKING = False
@@ -52,7 +54,8 @@ class Rejection(NamedTuple):
 class Record(NamedTuple):
     """Everything launch.json says; the empty record says that nothing was ever registered.
 
-    `pinned` is the recorded version when a person chose it to stay, else "".
+    `pinned` is the recorded version when a person chose it to stay, else "". `generation` is the
+    highest number that a launch was given.
     """
 
     name: str
@@ -60,10 +63,24 @@ class Record(NamedTuple):
     good: Build | None = None
     rejected: tuple[Rejection, ...] = ()
     pinned: str = ""
+    generation: Generation = Generation()
 
 
 class NewerFormatError(Exception):
     """The record was written by a newer incumbent, in a format this one can't read."""
+
+
+def lined(record: Record) -> Record:
+    """Give the record with a line for its numbers: one that lost its own begins a new one."""
+    if record.generation.line:
+        return record
+    return record._replace(generation=Generation(os.urandom(4).hex(), 0))
+
+
+def numbered(record: Record) -> Record:
+    """Give the record with the next launch numbered."""
+    line, number = lined(record).generation
+    return record._replace(generation=Generation(line, number + 1))
 
 
 def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Record, list[str]]:
@@ -155,6 +172,7 @@ def encoded(record: Record) -> bytes:
     said["good"] = _build_json(record.good)
     said["rejected"] = [r._asdict() for r in record.rejected]
     said["pinned"] = record.pinned
+    said["line"], said["generation"] = record.generation
     return json.dumps(said, indent=1).encode() + b"\n"
 
 
@@ -182,7 +200,16 @@ def decoded(content: bytes, name: str) -> Record:
         _build_from(said["good"]) if said.get("good") is not None else None,
         tuple(_rejection_from(entry) for entry in rejections),
         _text(said, "pinned", ""),
+        _generation_from(said),
     )
+
+
+def _generation_from(said: dict[str, object]) -> Generation:
+    """Give the highest number; what is none begins a new line."""
+    line, number = said.get("line"), said.get("generation")
+    if isinstance(line, str) and line and type(number) is int and number >= 0:
+        return Generation(line, number)
+    return Generation()
 
 
 def _build_json(build: Build | None) -> dict[str, object] | None:

@@ -13,6 +13,7 @@ from .client.probe import PROBE_TIMEOUT_S, probe
 from .drivers.spawner import Spawner
 from .drivers.stopper import Stopper
 from .errors import NotVerifiedError, StopError
+from .generation import Generation
 from .health import Health, ProbeResult
 from .machine.states import VERIFIED
 from .messages import say
@@ -38,11 +39,14 @@ def restart(
     *,
     timeout: float | None = None,
     origin: str = "api",
-    began: float | None = None,
+    noted: Generation | None = None,
     watching: Watching = None,
 ) -> Health:
-    """Run the spawner until a worker began to serve after `began`; raises NotVerifiedError."""
-    return _launch(worker, True, timeout, origin, began, watching)
+    """Run the spawner until a worker serves that was launched after `noted`.
+
+    Raises NotVerifiedError. Without `noted`: after this call began.
+    """
+    return _launch(worker, True, timeout, origin, noted, watching)
 
 
 def stop(
@@ -89,11 +93,11 @@ def _launch(
     restart: bool,
     timeout: float | None,
     origin: str,
-    began: float | None = None,
+    noted: Generation | None = None,
     watching: Watching = None,
 ) -> Health:
     bootstrap(worker)
-    launcher = PosixLauncher(worker, "spawner", origin, timeout, began, watching)
+    launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import gc
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ import time
 from collections import deque
 from typing import Any
 
-from incumbent.lifecycle import files
+from incumbent.lifecycle import files, pid_file
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S, probe
@@ -29,15 +28,15 @@ from incumbent.lifecycle.drivers.ports import (
 )
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.health import Health
-from incumbent.lifecycle.lock.process_identity import self_token
+from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, holder_in, network_id
 from incumbent.lifecycle.lock.spawn_lock import HELD, owner_in
 from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, VERIFIED
-from incumbent.lifecycle.machine.tables import Row
+from incumbent.lifecycle.machine.tables import MACHINES, Row
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.child_process import READY_BYTE, UP_BYTE, Process
 from incumbent.lifecycle.posix.lock_holder import CHILD_GRACE_S, LockHolder
 from incumbent.lifecycle.posix.secret import admin_token, token_now
-from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.record import Build, NewerFormatError, numbered
 from incumbent.lifecycle.settings import MARGIN_S, Worker
 from incumbent.lifecycle.shortage import shortage
 from incumbent.lifecycle.trace import Trace
@@ -72,6 +71,8 @@ class PosixWorker(LockHolder):
         self._listener: socket.socket | None = None
         self._shared = bool(manager.passed_on)  # a manager may hold our socket too
         self._alone = False  # nobody else listens on our socket, or is about to
+        self._data = ServeLock(worker.path("serve.lock"))
+        self._generation = context.generation
         self._kept: list[socket.socket] = []
         self._since = self._began = time.monotonic()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -80,7 +81,7 @@ class PosixWorker(LockHolder):
         self._refusal = ""
         self._hosted_app: Any = None
         self._asks: deque[Request] = deque()
-        self._futures: dict[int, asyncio.Future[None]] = {}
+        self._futures: dict[int, asyncio.Future[bool]] = {}
         self._number = 0
         self._asked = asyncio.Event()
         self._wait_until = 0.0
@@ -108,6 +109,8 @@ class PosixWorker(LockHolder):
             pid=os.getpid(),
             version=self._version,
             state=self.state,
+            generation=self._generation,
+            host=worker.host,
             since=self._since,
             instance=self.instance,
             service=worker.name,
@@ -130,8 +133,13 @@ class PosixWorker(LockHolder):
         """What health tells beyond the report."""
         return {"versionSource": self._version_source, "python": sys.executable}
 
-    def ask(self, what: str) -> asyncio.Future[None]:
-        """Put an ask before the worker; done when it may be answered."""
+    @property
+    def successor_is_chosen(self) -> bool:
+        """Whether the record was read for a handover that is under way."""
+        return bool(self._processes)
+
+    def ask(self, what: str) -> asyncio.Future[bool]:
+        """Put an ask before the worker; done when it may be answered, true for a joined one."""
         self._number += 1
         future = asyncio.get_running_loop().create_future()
         self._futures[self._number] = future
@@ -182,9 +190,14 @@ class PosixWorker(LockHolder):
                 return StepResult(
                     "token_gone", "the spawn lock no longer carries our parent's token"
                 )
-            self._listener = passed or self._new_listener()
+            listener = passed or self._new_listener()
+            if not self._data.take():
+                listener.close()
+                return StepResult("data_held", self._holder_of_data())
+            self._listener = listener
             self._shared = self._shared or passed is not None
             self._alone = not self._shared
+            self._number_ourselves()
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
                 raise
@@ -195,6 +208,26 @@ class PosixWorker(LockHolder):
             guard.give_back()
         self._since = time.monotonic()
         return StepResult("listen_ok")
+
+    def _holder_of_data(self) -> str:
+        holder = holder_in(self._data.path)
+        who = f"the worker {holder.pid} on {holder.node}" if holder else "another worker"
+        return f"{who} serves {self.worker.data_dir} already; run `{command()} status`"
+
+    def _number_ourselves(self) -> None:
+        """Number our launch where our parent did not: by hand, or of the first edition.
+
+        Under the guard.
+        """
+        if self._generation.number:
+            return
+        try:
+            record = numbered(self.read_record())
+            self.write_record(record)
+        except (FilesError, NewerFormatError) as error:
+            self.notices.append(str(error))
+            return
+        self._generation = record.generation
 
     def _new_listener(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.worker.host else socket.AF_INET
@@ -236,8 +269,47 @@ class PosixWorker(LockHolder):
             probe, worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S
         )
 
+    async def take_data(self) -> StepResult:
+        """Hold the serve lock, where it did not come with the socket."""
+        guard = self.guard()
+        try:
+            guard.take(wait=True)
+            if not self._data.take():
+                reason = self._holder_of_data()
+                print(f"incumbent: {reason}", file=sys.stderr, flush=True)
+                return StepResult("data_held", reason)
+            self._number_ourselves()
+        except FilesError as error:
+            self.notices.append(str(error))
+        finally:
+            guard.give_back()
+        return StepResult("data_taken")
+
+    async def name_holder(self) -> None:
+        """Write into the serve lock who serves, where, by which launch."""
+        worker = self.worker
+        if self._data.trouble:
+            self.notices.append(self._data.trouble)
+            return
+        node, network = os.uname().nodename, network_id()
+        holder = Holder(
+            os.getpid(), worker.host, worker.port, network, node, self.instance, self._generation
+        )
+        try:
+            self._data.name(holder)
+        except FilesError as error:
+            self.notices.append(str(error))
+
+    async def free_data(self) -> None:
+        """Let the serve lock go; the app is down."""
+        self._data.release()
+
     async def close(self) -> None:
-        """Free the port, also from copies that strayed; one that was passed on lives on."""
+        """Free the port, also from copies that strayed; one that was passed on lives on.
+
+        What is held of the data goes first.
+        """
+        self._data.close()
         if self._hosted_app is not None:
             self._hosted_app.connections.close_kept()
         if self._listener is not None:
@@ -251,25 +323,15 @@ class PosixWorker(LockHolder):
 
     async def write_pid(self) -> None:
         """Write the PID file; one that can't be written is only worth a line in the log."""
-        said = {
-            "pid": os.getpid(),
-            "start": self_token(),
-            "version": self._version,
-            "port": self.worker.port,
-        }
         try:
-            files.replace(self.worker.path("worker.pid"), json.dumps(said).encode() + b"\n")
+            pid_file.write(self.worker.path("worker.pid"), self._version, self.worker.port)
         except FilesError as error:
             say([str(error)])
         self._watchdog.start()
 
     async def remove_pid(self) -> None:
         """Remove the PID file if it names this process."""
-        path = self.worker.path("worker.pid")
-        with contextlib.suppress(FilesError, ValueError):
-            said = json.loads(files.read(path) or b"")
-            if isinstance(said, dict) and said.get("pid") == os.getpid():
-                files.unlink(path)
+        pid_file.remove(self.worker.path("worker.pid"))
 
     # The app.
 
@@ -358,12 +420,10 @@ class PosixWorker(LockHolder):
     def _last_act(self) -> None:
         """What must not be left behind when the watchdog ends the process."""
         row = Row("own_deadline", self.state, "failed")
-        path = self.worker.path("worker.pid")
         if self._listener is not None:
-            with contextlib.suppress(FilesError, ValueError):
-                if json.loads(files.read(path) or b"{}").get("pid") == os.getpid():
-                    files.unlink(path)
-        self._trace.note(row, "")
+            pid_file.remove(self.worker.path("worker.pid"))
+        if row in MACHINES["worker"][0]:
+            self._trace.note(row, "")
 
     # The parent.
 
@@ -416,11 +476,11 @@ class PosixWorker(LockHolder):
         await asyncio.sleep(0)
         return self._asks.popleft() if self._asks else None
 
-    async def accept_ask(self, ask: Request) -> None:
+    async def accept_ask(self, ask: Request, joined: bool = False) -> None:
         """Let the 202 out; the state that tells of it is already seen in health."""
         future = self._futures.pop(ask.number, None)
         if future is not None and not future.done():
-            future.set_result(None)
+            future.set_result(joined)
 
     async def refuse(self, reason: str) -> None:
         """Let health tell why no handover took place."""

@@ -93,6 +93,7 @@ began = time.monotonic()
 what, gated = sys.argv[1], sys.argv[2] == "gated"
 from incumbent.lifecycle import Health, NotVerifiedError, IncumbentError, Worker, ensure_running
 from incumbent.lifecycle import runs
+from incumbent.lifecycle.client.fast_note import noted_now
 if gated:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -102,7 +103,7 @@ try:
     if what == "ensure":
         said = ensure_running(worker, origin="hook")
     elif what == "restart":
-        said = runs.restart(worker, origin="cli", began=began)
+        said = runs.restart(worker, origin="cli", noted=noted_now(worker))
     else:
         said = runs.stop(worker, origin="cli")
     said = said.to_json() if isinstance(said, Health) else {"stopped": said}

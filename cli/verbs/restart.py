@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
+from incumbent.lifecycle.client.fast_note import noted_now
 from incumbent.lifecycle.health import Health
-from incumbent.lifecycle.runs import bootstrap, restart
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
 from ..output import as_json, show
-from ..process_age import began
-from ..trace_reader import Follower, Line, header, of_this_restart, readable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the trace, then the proof; raises NotVerifiedError, ReleaseError."""
-    begun = began() if options.typed else time.monotonic()
+    # Before anything slow is imported: restarts that are typed together cost one launch.
+    noted = noted_now(worker)
+    from incumbent.lifecycle.runs import restart
+
+    from ..trace_reader import Follower, Line, header, of_this_restart, readable
+
     follower = Follower(worker.path("trace.jsonl"))
     shown: list[Line] = []
 
@@ -40,7 +42,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
             health = _into_release(worker, options, tell_new)
         else:
             health = restart(
-                worker, timeout=options.timeout, origin="cli", began=begun, watching=tell_new
+                worker, timeout=options.timeout, origin="cli", noted=noted, watching=tell_new
             )
     finally:
         tell_new()
@@ -55,6 +57,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
 def _into_release(
     worker: Worker, options: argparse.Namespace, watching: Callable[[], None]
 ) -> Health:
+    from incumbent.lifecycle.runs import bootstrap
+
     from ..releases import Releases, switch  # a plain restart does not pay for it
 
     bootstrap(worker)

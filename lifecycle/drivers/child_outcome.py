@@ -10,6 +10,7 @@ CHILD_LOST = "child_lost"
 CHILD_STOPPED = "child_stopped"
 CHILD_FAILED = "child_failed"
 CHILD_KILLED = "child_killed"
+UNWELL = frozenset({CHILD_LOST, CHILD_FAILED, CHILD_KILLED})  # what there is a reason for
 
 
 def verdict(ended: ChildExit) -> str:

@@ -7,6 +7,7 @@ a driver only learns that one has passed.
 
 from __future__ import annotations
 
+from ..generation import Generation
 from ..health import ProbeResult
 from ..machine.tables import Row
 from ..record import Build, Record
@@ -26,20 +27,36 @@ EXIT_WRONG_VERSION = 76
 
 
 class Run(NamedTuple):
-    """How a run began: when, in seconds of this boot, and the version it wants ("" is any)."""
+    """How a run began: the last launch that was numbered then, the version it wants ("" is any)."""
 
-    began: float
+    noted: Generation
     wanted: str
 
 
+class Launch(NamedTuple):
+    """The record as it was read to spawn from, with the number that this launch was given."""
+
+    record: Record
+    generation: Generation
+
+
+class Target(NamedTuple):
+    """The one worker that an ask means, with its address."""
+
+    instance: str
+    host: str
+    port: int
+
+
 class Reply(NamedTuple):
-    """What became of an ask: accepted, missed, refused or unanswered."""
+    """What became of an ask: accepted, joined, missed, refused or unanswered."""
 
     kind: str
     reason: str = ""
 
 
 ACCEPTED = "accepted"
+JOINED = "joined"  # a handover is under way whose successor is chosen already
 MISSED = "missed"
 REFUSED = "refused"
 UNANSWERED = "unanswered"
@@ -121,7 +138,13 @@ class Holder(Journal, Protocol):
     async def reject(self, build: Build, reason: str, late: bool) -> bool:
         """Set the record back from this build, if the lock is still ours."""
 
-    async def spawn(self, build: Build, standby: bool) -> Child:
+    async def number_launch(self) -> Launch | None:
+        """Read the record to spawn from it, and number the launch, in one guarded section.
+
+        None when it can't be read, or the number can't be written.
+        """
+
+    async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
 
     async def watch(self, child: Child) -> ChildExit:
@@ -143,7 +166,13 @@ class Launcher(Holder, Protocol):
     async def probe(self) -> ProbeResult:
         """Ask the port who holds it."""
 
-    async def ask(self, what: str, instance: str) -> Reply:
+    async def look_elsewhere(self) -> ProbeResult:
+        """Look at the serve lock: who runs the app on this data dir, at another address.
+
+        Free, held, out of reach, or what the worker answers where the lock's content says it is.
+        """
+
+    async def ask(self, what: str, target: Target) -> Reply:
         """Ask that one worker to hand over or to shut down."""
 
 
@@ -153,8 +182,17 @@ class WorkerPort(Holder, Protocol):
     async def listen(self) -> StepResult:
         """Listen on the address, fenced by the lock's token; the only proof of holding the port."""
 
+    async def take_data(self) -> StepResult:
+        """Hold the serve lock, where it did not come with the socket: `data_taken`, `data_held`."""
+
+    async def name_holder(self) -> None:
+        """Write into the serve lock who serves, where, by which launch."""
+
+    async def free_data(self) -> None:
+        """Let the serve lock go; the app is down."""
+
     async def close(self) -> None:
-        """Free the port."""
+        """Free the port, with what is held of the data."""
 
     async def write_pid(self) -> None:
         """Write the PID file."""
@@ -183,8 +221,11 @@ class WorkerPort(Holder, Protocol):
     async def poll_ask(self) -> Request | None:
         """Give what was asked meanwhile, if anything."""
 
-    async def accept_ask(self, ask: Request) -> None:
-        """Let the 202 out; the state that tells of it is already seen in health."""
+    async def accept_ask(self, ask: Request, joined: bool = False) -> None:
+        """Let the 202 out; the state that tells of it is already seen in health.
+
+        `joined` says that the successor was chosen before this ask.
+        """
 
     async def refuse(self, reason: str) -> None:
         """Let health tell why no handover took place."""
@@ -198,8 +239,11 @@ class WorkerPort(Holder, Protocol):
     async def warm_up(self, child: Child) -> ChildExit | Request:
         """Wait until the standby is ready, gone or late, or somebody asks something."""
 
-    async def drain(self) -> None:
-        """Stop accepting; finish what is in flight, under a deadline."""
+    async def drain(self, child: Child | None) -> bool:
+        """Stop accepting; finish what is in flight, under a deadline.
+
+        False when the standby that waits for the socket has died meanwhile: nothing is over yet.
+        """
 
     async def accept_again(self) -> None:
         """Accept connections on the port that we still hold."""

@@ -5,37 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import health as h
+from ..generation import Generation
 from ..health import Health, ProbeResult
 from ..lock.spawn_lock import HELD
 from ..machine import states
-from ..record import needed
+from ..record import Record, needed
 from ..versions import at_least, newer
 from . import child_outcome
 from .driver import Driver, Work
+from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     ACCEPTED,
+    JOINED,
     LOCK_REFUSED,
     MISSED,
     RECYCLE,
     REFUSED,
     RESTART,
-    Child,
-    ChildExit,
+    SHUTDOWN,
     Launcher,
     Run,
+    Target,
 )
-
-LAUNCHES = 2  # a run: the build, then the last good one; more would relaunch after every stop
 
 FITS = "fits"
 STALE = "stale"
 REJECTED = "rejected"
+ELSEWHERE = "elsewhere"
 
 
 class Spawner(Driver):
     """One `ensure` or one `restart`.
 
-    `asked` and `launches` belong to the run: the recycle happens once, because rows lead back
+    What was asked, moved, launched belongs to the run: each happens once, because rows lead back
     to idle.
     """
 
@@ -43,16 +45,15 @@ class Spawner(Driver):
         super().__init__("spawner", states.IDLE, system)
         self._system = system
         self._restart = restart
-        self.begun = Run(0.0, "")
+        self.begun = Run(Generation(), "")
         self.seen: ProbeResult | None = None
         self.error = ""
         self._asked = False
-        self._launches = 0
+        self._moved = False  # a worker elsewhere was stopped for this run
+        self._out_of_reach = False  # as the serve lock said at the last look
         self._target = ""  # the instance whose leaving we wait for
-        self._to_ask = ""  # the instance that was judged and not asked yet
-        self._child: Child | None = None
-        self._ended: ChildExit | None = None
-        self._good_next = False
+        self._to_ask: Target | None = None  # the worker that was judged and not asked yet
+        self._attempts = LaunchAttempts(system)
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
@@ -61,6 +62,7 @@ class Spawner(Driver):
             states.LOCKING: self._locking,
             states.HANDING_OFF: self._handing_off,
             states.SPAWNING: self._spawning,
+            states.MOVING: self._moving,
         }
 
     async def run(self) -> str:
@@ -87,6 +89,8 @@ class Spawner(Driver):
         if saw == h.WORKER_LEAVING:
             self._aim(ask=self._restart and not self._asked)
             return "worker_leaving"
+        if saw == ELSEWHERE:
+            return self._elsewhere()
         if saw == h.DARK:
             return await self._launchable()
         return await self._wait_or_foreign(saw)
@@ -108,6 +112,8 @@ class Spawner(Driver):
         if saw == h.WORKER_LEAVING:
             self._aim(ask=self._restart and not self._asked)
             return "worker_leaving"
+        if saw == ELSEWHERE:
+            return await self._wait(HELD) if not self._moved else "moved_already"
         if saw == h.DARK:
             launchable = await self._launchable()
             if launchable == "nothing_recorded":
@@ -116,8 +122,8 @@ class Spawner(Driver):
         return await self._wait_or_foreign(saw)
 
     async def _handing_off(self) -> str:
-        if self._to_ask:
-            return await self._ask()
+        if self._to_ask is not None:
+            return await self._ask(self._to_ask)
         if not await self._system.pause():
             return "deadline_passed"
         saw = await self._look()
@@ -129,19 +135,24 @@ class Spawner(Driver):
             return self._not_replaced()
         if saw == h.WORKER_LEAVING:
             return "worker_leaving"
+        if saw == ELSEWHERE:
+            return self._elsewhere() if await self._system.lock_is_free() else HELD
         if saw == h.DARK:
             return await self._launchable() if await self._system.lock_is_free() else HELD
         return await self._wait_or_foreign(saw)
 
-    async def _ask(self) -> str:
-        reply = await self._system.ask(RESTART if self._restart else RECYCLE, self._to_ask)
+    async def _ask(self, target: Target) -> str:
+        reply = await self._system.ask(RESTART if self._restart else RECYCLE, target)
         self.detail = reply.reason
         if reply.kind == ACCEPTED:
-            self._to_ask = ""
+            self._to_ask = None
             self._asked = True
             return "ask_accepted"
+        if reply.kind == JOINED:
+            self._to_ask = None
+            return "ask_joined"
         if reply.kind == MISSED:
-            self._to_ask = ""
+            self._to_ask = None
             return "ask_missed"
         if reply.kind == REFUSED:
             self.error = reply.reason
@@ -158,60 +169,93 @@ class Spawner(Driver):
         return "called_off"
 
     async def _spawning(self) -> str:
-        if self._child is None:
-            return await self._spawn()
-        if self._ended is None:
-            self._ended = await self._system.watch(self._child)
-            if self._ended.late:
-                self._ended = await self._system.kill(self._child)
-                return "child_deadline"
-        child, ended = self._child, self._ended
-        self._child = self._ended = None
-        return await self._settled(child, ended)
-
-    async def _spawn(self) -> str:
+        if self._attempts.child is not None:
+            return await self._settled()
         self.seen = await self._system.probe()
         if self.seen.kind != h.DARK:
             await self._system.release()
             return "not_dark"
-        record = await self._system.record()
-        build = record and (record.good if self._good_next else record.recorded)
-        if build is None:
+        event = await self._data_held()
+        if event:
+            return event
+        event = await self._attempts.spawn()
+        self.detail = self._attempts.detail
+        if event == "no_record":
             await self._system.release()
-            return "no_record"
-        self._launches += 1
-        self._child = await self._system.spawn(build, standby=False)
-        self.detail = f"pid={self._child.pid} version={build.version}"
-        return "spawned"
+        return event
 
-    async def _settled(self, child: Child, ended: ChildExit) -> str:
-        word = child_outcome.verdict(ended)
-        ours = await child_outcome.keep_record(self._system, child, ended)
-        if word in (child_outcome.CHILD_FAILED, child_outcome.CHILD_KILLED):
-            self.error = child_outcome.reason(ended)
-            self.detail = self.error
-            record = await self._system.record()
-            if word == child_outcome.CHILD_FAILED:
-                self._good_next = True
-                ours = ours and record is not None and record.good is not None
-            if ours and self._launches < LAUNCHES:
-                return word
-            await self._system.release()
-            return f"{word}_last"
+    async def _data_held(self) -> str:
+        """Look at the serve lock, under the spawn lock; "" when nobody runs the app."""
+        there = await self._system.look_elsewhere()
+        again, self._out_of_reach = self._out_of_reach, there.kind == h.OUT_OF_REACH
+        if there.kind == h.DATA_FREE:
+            return ""
+        if there.health is not None and self._restart and not self._moved:
+            self.seen = there
+            self._to_ask = self._named(there.health)
+            return "elsewhere_under_lock"
+        waits = await self._system.pause()
         await self._system.release()
-        if word == child_outcome.CHILD_LOST:
-            self.error = self.detail = child_outcome.reason(ended)
-        if word == child_outcome.CHILD_LEFT:
-            self._launches = LAUNCHES
-        if word == child_outcome.CHILD_READY:
-            self.seen = ended.seen
+        self.detail = there.detail
+        if self._out_of_reach and again:  # its content is stale for a moment between lock and write
+            self.error = there.detail
+            return "data_held_elsewhere"
+        return "data_held" if waits else "deadline_passed"
+
+    async def _moving(self) -> str:
+        """Have the worker elsewhere stopped, keeping the spawn lock throughout."""
+        if self._to_ask is not None:
+            reply = await self._system.ask(SHUTDOWN, self._to_ask)
+            self.detail = self.error = reply.reason
+            if reply.kind == ACCEPTED:
+                self._to_ask = None
+                self._moved = True
+                self.error = ""
+                return "move_asked"
+            if reply.kind == MISSED:
+                self._to_ask = None
+                return "ask_missed"
+        there = await self._system.look_elsewhere()
+        if there.kind == h.DATA_FREE:
+            return "serve_lock_free"
+        if await self._system.pause():
+            return "data_held"
+        await self._system.release()
+        return "deadline_passed"
+
+    async def _settled(self) -> str:
+        child = self._attempts.unsettled
+        event = await self._attempts.settle()
+        if event == "child_deadline":
+            return event
+        self.detail = self._attempts.detail
+        if self.detail:
+            self.error = self.detail
+        if event in RETRIED:
+            return event
+        await self._system.release()
+        if event == child_outcome.CHILD_LEFT:
+            self._attempts.spend()
+        outcome = self._attempts.outcome
+        if event == child_outcome.CHILD_READY and outcome is not None:
+            self.seen = outcome.seen
             if self._restart and not at_least(child.build.version, self.begun.wanted):
                 return "older_child_ready"
-        return word
+        return event
 
     async def _look(self) -> str:
-        """Probe, then judge a worker that serves against what is needed now."""
+        """Probe, then judge a worker that serves against what is needed now.
+
+        Where the own port is nobody's of ours, the worker may be elsewhere: an `ensure` judges it
+        there like one at home, a `restart` has it moved.
+        """
         self.seen = await self._system.probe()
+        if self.seen.kind in (h.DARK, h.FOREIGN):
+            there = await self._system.look_elsewhere()
+            if there.health is not None:
+                if self._restart and self.seen.kind == h.DARK:
+                    return ELSEWHERE
+                self.seen = there
         health = self.seen.health
         if health is None or self.seen.kind == h.WORKER_STARTING:
             return self.seen.kind
@@ -220,7 +264,7 @@ class Spawner(Driver):
         need = needed(record, wanted, self._restart) if record else wanted
         fits = not need or at_least(health.version, need)
         if self._restart:
-            fits = fits and health.since >= self.begun.began
+            fits = fits and self._is_of_this_restart(health, record)
         if fits and health.state in states.SERVING_STATES:
             return FITS
         if self.seen.kind == h.WORKER_LEAVING:
@@ -231,8 +275,13 @@ class Spawner(Driver):
             return REJECTED
         return STALE
 
+    def _is_of_this_restart(self, health: Health, record: Record | None) -> bool:
+        """Whether the worker was launched after the run began, in the line that counts now."""
+        in_line = record is None or health.generation.line == record.generation.line
+        return in_line and health.generation.after(self.begun.noted)
+
     async def _launchable(self) -> str:
-        if self._launches >= LAUNCHES:
+        if self._attempts.spent:
             return "launches_spent"
         record = await self._system.record()
         if record is None or record.recorded is None:
@@ -251,5 +300,12 @@ class Spawner(Driver):
     def _aim(self, ask: bool) -> None:
         assert self.health is not None
         self._target = self.health.instance
-        self._to_ask = self._target if ask else ""
+        self._to_ask = self._named(self.health) if ask else None
         self.detail = f"pid={self.health.pid} version={self.health.version}"
+
+    def _elsewhere(self) -> str:
+        return "moved_already" if self._moved else "worker_elsewhere"
+
+    @staticmethod
+    def _named(health: Health) -> Target:
+        return Target(health.instance, health.host, health.port)

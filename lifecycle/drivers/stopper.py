@@ -9,7 +9,7 @@ from ..health import ProbeResult
 from ..lock.spawn_lock import HELD
 from ..machine import states
 from .driver import Driver, Work
-from .ports import ACCEPTED, LOCK_REFUSED, MISSED, REFUSED, SHUTDOWN, Launcher
+from .ports import ACCEPTED, LOCK_REFUSED, MISSED, REFUSED, SHUTDOWN, Launcher, Target
 
 
 class Stopper(Driver):
@@ -21,8 +21,9 @@ class Stopper(Driver):
         self.seen: ProbeResult | None = None
         self.error = ""
         self.found = False
-        self._target = ""
+        self._target: Target | None = None
         self._to_ask = False
+        self._out_of_reach = False  # as the serve lock said at the last look
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
@@ -34,7 +35,7 @@ class Stopper(Driver):
         }
 
     async def _idle(self) -> str:
-        self.seen = await self._system.probe()
+        self.seen = await self._look()
         if self.seen.kind == h.DARK:
             return "port_dark"
         if self.seen.kind in (h.FOREIGN, h.NO_ADDRESS):
@@ -42,12 +43,14 @@ class Stopper(Driver):
             return "port_foreign"
         if self.seen.health is None:
             return await self._wait("worker_silent")
-        self._target = self.seen.health.instance
+        health = self.seen.health
+        self._target = Target(health.instance, health.host, health.port)
         self.found = self._to_ask = True
         self.detail = f"pid={self.seen.health.pid} version={self.seen.health.version}"
         return "worker_starting" if self.seen.kind == h.WORKER_STARTING else "worker_found"
 
     async def _handing_off(self) -> str:
+        assert self._target is not None
         if self._to_ask:
             reply = await self._system.ask(SHUTDOWN, self._target)
             self.error = self.detail = reply.reason
@@ -61,9 +64,9 @@ class Stopper(Driver):
             return await self._wait("instance_stays")
         if not await self._system.pause():
             return "deadline_passed"
-        self.seen = await self._system.probe()
+        self.seen = await self._look()
         health = self.seen.health
-        if self.seen.kind == h.SILENT or (health and health.instance == self._target):
+        if self.seen.kind == h.SILENT or (health and health.instance == self._target.instance):
             return "instance_stays"
         return "instance_gone"
 
@@ -78,9 +81,31 @@ class Stopper(Driver):
         return await self._wait(HELD if self.seen.kind == h.DARK else "not_dark")
 
     async def _holding(self) -> str:
+        """Dark is not enough: one that has listened elsewhere may go on to serve."""
         self.seen = await self._system.probe()
+        if self.seen.kind != h.DARK:
+            await self._system.release()
+            return "not_dark"
+        there = await self._system.look_elsewhere()
+        again, self._out_of_reach = self._out_of_reach, there.kind == h.OUT_OF_REACH
+        if there.kind == h.DATA_FREE:
+            await self._system.release()
+            return "port_dark"
+        waits = await self._system.pause()
         await self._system.release()
-        return "port_dark" if self.seen.kind == h.DARK else "not_dark"
+        self.detail = there.detail
+        if self._out_of_reach and again:  # its content is stale for a moment between lock and write
+            self.error = there.detail
+            return "data_held_elsewhere"
+        return "data_held" if waits else "deadline_passed"
+
+    async def _look(self) -> ProbeResult:
+        """Give what is at the own port; where that is dark, the worker elsewhere, if any."""
+        seen = await self._system.probe()
+        if seen.kind != h.DARK:
+            return seen
+        there = await self._system.look_elsewhere()
+        return there if there.health is not None else seen
 
     async def _wait(self, event: str) -> str:
         return event if await self._system.pause() else "deadline_passed"

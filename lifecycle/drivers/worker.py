@@ -9,6 +9,7 @@ from ..machine import states
 from ..versions import at_least
 from . import child_outcome
 from .driver import Driver, Work
+from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     EXIT_LOST,
     EXIT_WRONG_VERSION,
@@ -16,17 +17,14 @@ from .ports import (
     RECYCLE,
     RESTART,
     SHUTDOWN,
-    Child,
-    ChildExit,
     Request,
     WorkerPort,
 )
 
-ATTEMPTS = 2  # the successor, then the last good build
-
 _EXIT_CODES = {
     "listen_lost": EXIT_LOST,
     "token_gone": EXIT_LOST,
+    "data_held": EXIT_LOST,
     "wrong_version": EXIT_WRONG_VERSION,
 }
 
@@ -48,21 +46,18 @@ class WorkerDriver(Driver):
         self._managed = managed
         self._why = RESTART
         self._unanswered: Request | None = None
-        self._attempts = 0
-        self._good_next = False
-        self._still_ours = False
-        self._child: Child | None = None
-        self._ended: ChildExit | None = None
+        self._attempts = LaunchAttempts(port)
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
         return {
             states.IDLE: self._idle,
-            states.BOUND: self._writing_pid,
+            states.BOUND: self._naming,
+            states.NAMED: self._writing_pid,
             states.STARTING: self._starting,
             states.STANDBY: self._standby,
             states.READY: self._ready,
-            states.ADOPTED: self._writing_pid,
+            states.ADOPTED: self._naming,
             states.VERIFIED: self._verified,
             states.LOCKING: self._locking,
             states.HANDING_OFF: self._handing_off,
@@ -71,10 +66,12 @@ class WorkerDriver(Driver):
             states.DRAINED: self._taking_app_down,
             states.APP_DOWN: self._removing_pid,
             states.PASSING_SOCKET: self._passing_socket,
+            states.CLOSING: self._closing,
             states.SPAWNING: self._spawning,
             states.AWAITING_CHILD: self._awaiting_child,
             states.AWAITING_SUCCESSOR: self._awaiting_successor,
             states.RESUMING: self._resuming,
+            states.RESUMING_NAMED: self._resuming_named,
             states.RESUMING_PID_WRITTEN: self._resuming_pid_written,
             states.STOPPING: self._draining,
             states.STOPPING_DRAINED: self._taking_app_down,
@@ -115,8 +112,18 @@ class WorkerDriver(Driver):
         self.detail = step.reason
         return step.event
 
+    async def _naming(self) -> str:
+        """Name ourselves as who runs the app; a successor takes what it was not given."""
+        if self.state == states.ADOPTED:
+            step = await self._port.take_data()
+            self.detail = step.reason
+            if step.event == "data_held":
+                return step.event
+        await self._port.name_holder()
+        return "named"
+
     async def _writing_pid(self) -> str:
-        if self.state == states.BOUND and await self._stop_was_asked():
+        if await self._stop_was_asked():
             return "stop_asked"
         await self._port.write_pid()
         return "pid_written"
@@ -172,8 +179,8 @@ class WorkerDriver(Driver):
             return "lock_wait_over"
         return result.event
 
-    async def _asked_again(self, ask: Request) -> str:
-        await self._port.accept_ask(ask)
+    async def _asked_again(self, ask: Request, joined: bool = False) -> str:
+        await self._port.accept_ask(ask, joined and ask.what != SHUTDOWN)
         self.detail = ask.what
         if ask.what == SHUTDOWN:
             return "stop_asked"
@@ -187,47 +194,48 @@ class WorkerDriver(Driver):
         return recorded is not None and at_least(self._version, recorded.version)
 
     async def _handing_off(self) -> str:
-        self._attempts = 0
-        self._good_next = False
+        self._attempts.begin()
         if self._managed:
             return "left_to_manager"
-        record = await self._port.record()
-        if record is None or record.recorded is None:
+        event = await self._attempts.spawn_standby(self._port.can_pass_socket)
+        if event == "no_record":
             await self._port.refuse("no launch record that this worker can read")
             await self._port.release()
             return "record_unusable"
-        build = record.recorded
-        if not await self._port.can_pass_socket(build):
+        if event == "unfit":
             return "rebind_chosen"
-        self._child = await self._port.spawn(build, standby=True)
-        self.detail = f"pid={self._child.pid} version={build.version}"
+        self.detail = self._attempts.detail
         return "standby_spawned"
 
     async def _warming_up(self) -> str:
-        child = self._the_child()
-        said = await self._port.warm_up(child)
+        said = await self._port.warm_up(self._attempts.unsettled)
         if isinstance(said, Request):
             if said.what == SHUTDOWN:
-                await self._port.kill(child)
+                await self._attempts.kill()
                 await self._port.release()
-            return await self._asked_again(said)
+            return await self._asked_again(said, joined=True)
         if said.ready:
             return "standby_ready"
-        ended = await self._port.kill(child) if said.late else said
-        word = child_outcome.verdict(ended)
-        self.detail = child_outcome.reason(ended)
-        await self._port.refuse(f"the successor {self.detail}")
-        if word == child_outcome.CHILD_FAILED:
-            await child_outcome.keep_record(self._port, child, ended)
+        event = await self._attempts.settle_standby(said)
+        await self._refuse_for_standby()
         await self._port.release()
-        self._child = None
-        return "standby_failed" if word == child_outcome.CHILD_FAILED else "standby_gone"
+        return event
+
+    async def _refuse_for_standby(self) -> None:
+        self.detail = self._attempts.detail
+        await self._port.refuse(f"the successor {self.detail}")
 
     # Leaving.
 
     async def _draining(self) -> str:
-        await self._port.drain()
-        return "drained"
+        if await self._port.drain(self._attempts.child):
+            return "drained"
+        # The app is still up, the PID file stands: to accept again is all it takes.
+        event = await self._attempts.settle_standby()
+        await self._refuse_for_standby()
+        await self._port.accept_again()
+        await self._port.release()
+        return event
 
     async def _taking_app_down(self) -> str:
         await self._port.stop_app()
@@ -235,83 +243,69 @@ class WorkerDriver(Driver):
 
     async def _removing_pid(self) -> str:
         await self._port.remove_pid()
-        return "pid_removed"
+        return "pid_removed" if self._attempts.child is None else "pid_removed_to_pass"
 
     async def _closing(self) -> str:
+        await self._port.free_data()
         await self._port.close()
         return "closed"
 
     async def _closing_for_good(self) -> str:
+        await self._port.free_data()
         await self._port.close()
         if self._managed:
             await self._port.release()
         return "closed"
 
     async def _passing_socket(self) -> str:
-        if self._child is None:
-            return await self._closing()
-        if await self._port.pass_socket(self._child):
+        if await self._port.pass_socket(self._attempts.unsettled):
             return "socket_passed"
-        ended = await self._port.kill(self._child)
-        self.detail = child_outcome.reason(ended)
-        await self._port.refuse(f"the successor {self.detail}")
-        self._child = None
-        return "standby_gone"
+        event = await self._attempts.settle_standby()
+        await self._refuse_for_standby()
+        return event
 
     async def _spawning(self) -> str:
         if await self._stop_was_asked():
             await self._port.release()
             return "stop_asked"
-        record = await self._port.record()
-        build = record and (record.good if self._good_next else record.recorded)
-        if build is None:
+        event = await self._attempts.spawn()
+        self.detail = self._attempts.detail
+        if event == "no_record":
             await self._port.release()
-            return "no_record"
-        self._attempts += 1
-        self._child = await self._port.spawn(build, standby=False)
-        self.detail = f"pid={self._child.pid} version={build.version}"
-        return "spawned"
-
-    async def _awaiting_child(self) -> str:
-        event = await self._settle()
-        if event not in (child_outcome.CHILD_FAILED, child_outcome.CHILD_KILLED):
-            return event
-        if event == child_outcome.CHILD_FAILED:
-            self._good_next = True
-        if self._still_ours and self._attempts < ATTEMPTS:
-            return event
-        await self._port.release()
-        return f"{event}_last"
-
-    async def _awaiting_successor(self) -> str:
-        event = await self._settle()
-        if event == child_outcome.CHILD_LOST:
-            return child_outcome.CHILD_KILLED
         return event
 
-    async def _settle(self) -> str:
-        """Wait for the child's fate; release unless somebody has to come after it."""
-        child = self._the_child()
-        if self._ended is None:
-            self._ended = await self._port.watch(child)
-            if self._ended.late:
-                self._ended = await self._port.kill(child)
-                return "child_deadline"
-        ended = self._ended
-        self._child = self._ended = None
-        word = child_outcome.verdict(ended)
-        self._still_ours = await child_outcome.keep_record(self._port, child, ended)
-        if word in (child_outcome.CHILD_FAILED, child_outcome.CHILD_KILLED):
-            self.detail = child_outcome.reason(ended)
-            await self._port.refuse(f"the successor {self.detail}")
-        elif word != child_outcome.CHILD_LOST or self.state == states.AWAITING_CHILD:
+    async def _awaiting_child(self) -> str:
+        event = await self._settled()
+        if event not in RETRIED and event != "child_deadline":
             await self._port.release()
-        return word
+        return event
+
+    async def _awaiting_successor(self) -> str:
+        """Wait for the successor's fate; what we keep of the port goes before the lock does."""
+        event = (await self._settled()).removesuffix("_last")
+        if event in RETRIED or event == "child_deadline":
+            return event
+        if event == child_outcome.CHILD_LOST:
+            return child_outcome.CHILD_KILLED
+        await self._port.close()
+        await self._port.release()
+        return event
+
+    async def _settled(self) -> str:
+        event = await self._attempts.settle()
+        self.detail = self._attempts.detail
+        if event.removesuffix("_last") in RETRIED:
+            await self._port.refuse(f"the successor {self.detail}")
+        return event
 
     async def _resuming(self) -> str:
         if await self._stop_was_asked():
             await self._port.release()
             return "stop_asked"
+        await self._port.name_holder()
+        return "named"
+
+    async def _resuming_named(self) -> str:
         await self._port.write_pid()
         return "pid_written"
 
@@ -332,7 +326,3 @@ class WorkerDriver(Driver):
             await self._port.accept_ask(ask)
             stop = stop or ask.what == SHUTDOWN
         return stop
-
-    def _the_child(self) -> Child:
-        assert self._child is not None
-        return self._child

@@ -1,9 +1,15 @@
 """Runs one declared machine: the only module that imports `transitions`."""
 
+from __future__ import annotations
+
 import logging
 
 from .._lazy_import import Unread
 from .tables import MACHINES, Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 with Unread("inspect"):  # for models with callbacks: ours has none; without, a launch is 15 % less
     import transitions
@@ -26,29 +32,33 @@ class _Model:
     """Holds the state for `transitions`; private, so that no method can shadow a trigger."""
 
     state: str
+    trigger: Callable[[str], bool]
 
 
 class Engine:
     """One run of one machine: a state that only `feed` can move."""
 
     def __init__(self, machine: str, initial: str) -> None:
-        rows, initials, finals = MACHINES[machine]
-        if initial not in initials:
-            raise RefusedError(machine, initial, "begin")
+        rows, self._initials, finals = MACHINES[machine]
         self.machine = machine
-        self.finals = finals
-        self._rows = {(row.source, row.event): row for row in rows}
-        self._model = _Model()
         names = sorted({row.source for row in rows} | {row.dest for row in rows})
+        self._model = _Model()
         self._machine = transitions.Machine(
             model=self._model,
-            states=names,
-            initial=initial,
+            states=[{"name": name, "final": name in finals} for name in names],
+            initial=names[0],
             auto_transitions=False,
             transitions=[
                 {"trigger": row.event, "source": row.source, "dest": row.dest} for row in rows
             ],
         )
+        self.begin(initial)
+
+    def begin(self, initial: str) -> None:
+        """Begin a run; raises RefusedError for a state in which none may begin."""
+        if initial not in self._initials:
+            raise RefusedError(self.machine, initial, "begin")
+        self._machine.set_state(initial)
 
     @property
     def state(self) -> str:
@@ -58,12 +68,16 @@ class Engine:
     @property
     def final(self) -> bool:
         """Whether this run is over."""
-        return self.state in self.finals
+        return bool(self._machine.get_state(self.state).final)
 
     def feed(self, event: str) -> Row:
-        """Move by one event and give the row taken; raises RefusedError and stays without one."""
-        row = self._rows.get((self.state, event))
-        if row is None:
-            raise RefusedError(self.machine, self.state, event)
-        self._machine.dispatch(event)
-        return row
+        """Move by one event and give the row taken; raises RefusedError and stays without one.
+
+        The library decides: what it refuses, as unknown or as not from here, is refused.
+        """
+        source = self.state
+        try:
+            self._model.trigger(event)
+        except (transitions.MachineError, AttributeError):
+            raise RefusedError(self.machine, source, event) from None
+        return Row(event, source, self.state)

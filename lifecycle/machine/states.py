@@ -11,12 +11,14 @@ SIX = (IDLE, LOCKING, SPAWNING, HANDING_OFF, VERIFIED, FAILED)
 
 # Spawner, stop run.
 HOLDING = "locking/holding"
+MOVING = "spawning/moving"
 
 # Worker: coming up.
 STANDBY = "idle/standby"
 READY = "idle/ready"
 ADOPTED = "idle/adopted"
 BOUND = "idle/bound"
+NAMED = "idle/named"
 STARTING = "idle/starting"
 
 # Worker: on the way out, to a successor.
@@ -25,23 +27,25 @@ DRAINING = "handing-off/draining"
 DRAINED = "handing-off/drained"
 APP_DOWN = "handing-off/app-down"
 PASSING_SOCKET = "handing-off/passing-socket"
+CLOSING = "handing-off/closing"
 AWAITING_SUCCESSOR = "handing-off/awaiting-successor"
 AWAITING_CHILD = "handing-off/awaiting-child"
 RESUMING = "handing-off/resuming"
+RESUMING_NAMED = "handing-off/resuming-named"
 RESUMING_PID_WRITTEN = "handing-off/resuming-pid-written"
 HANDED_OVER = "verified/handed-over"
 
 # Worker: on the way out, to nobody.
-STOPPING = "idle/stopping"
-STOPPING_DRAINED = "idle/stopping-drained"
-STOPPING_APP_DOWN = "idle/stopping-app-down"
-STOPPING_PID_REMOVED = "idle/stopping-pid-removed"
+STOPPING = "handing-off/stopping"
+STOPPING_DRAINED = "handing-off/stopping-drained"
+STOPPING_APP_DOWN = "handing-off/stopping-app-down"
+STOPPING_PID_REMOVED = "handing-off/stopping-pid-removed"
 STOPPED = "idle/stopped"
 
 # Named sets, so that a question about several states has one answer.
 SERVING_STATES = frozenset({VERIFIED, LOCKING, HANDING_OFF, WARMING_UP})
-COMING_UP_STATES = frozenset({BOUND, ADOPTED, STARTING})
-RESUMED_STATES = frozenset({RESUMING, RESUMING_PID_WRITTEN})
+COMING_UP_STATES = frozenset({BOUND, ADOPTED, NAMED, STARTING})
+RESUMED_STATES = frozenset({RESUMING, RESUMING_NAMED, RESUMING_PID_WRITTEN})
 LEAVING_STATES = frozenset(
     {
         LOCKING,
@@ -50,6 +54,7 @@ LEAVING_STATES = frozenset(
         DRAINED,
         APP_DOWN,
         PASSING_SOCKET,
+        CLOSING,
         AWAITING_SUCCESSOR,
         HANDING_OFF,
         SPAWNING,

@@ -47,6 +47,11 @@ SPAWNER = (
     Row("worker_silent", s.HANDING_OFF, s.HANDING_OFF),
     Row("port_dark", s.IDLE, s.LOCKING),
     Row("port_dark", s.HANDING_OFF, s.LOCKING),
+    Row("worker_elsewhere", s.IDLE, s.LOCKING),
+    Row("worker_elsewhere", s.HANDING_OFF, s.LOCKING),
+    Row("moved_already", s.IDLE, s.FAILED),
+    Row("moved_already", s.LOCKING, s.FAILED),
+    Row("moved_already", s.HANDING_OFF, s.FAILED),
     Row("launches_spent", s.IDLE, s.FAILED),
     Row("launches_spent", s.HANDING_OFF, s.FAILED),
     Row("nothing_recorded", s.IDLE, s.FAILED),
@@ -64,6 +69,7 @@ SPAWNER = (
     Row("build_rejected", s.HANDING_OFF, s.FAILED),
     # What became of the ask.
     Row("ask_accepted", s.HANDING_OFF, s.HANDING_OFF),
+    Row("ask_joined", s.HANDING_OFF, s.HANDING_OFF),
     Row("ask_missed", s.HANDING_OFF, s.IDLE),
     Row("called_off", s.HANDING_OFF, s.IDLE),
     Row("handover_refused", s.HANDING_OFF, s.FAILED),
@@ -75,6 +81,8 @@ SPAWNER = (
     Row("lock_refused", s.LOCKING, s.FAILED),
     # Under the lock: the second look, the child.
     Row("not_dark", s.SPAWNING, s.IDLE),
+    Row("data_held", s.SPAWNING, s.IDLE),
+    Row("data_held_elsewhere", s.SPAWNING, s.FAILED),
     Row("no_record", s.SPAWNING, s.FAILED),
     Row("spawned", s.SPAWNING, s.SPAWNING),
     Row("child_ready", s.SPAWNING, s.VERIFIED),
@@ -87,10 +95,18 @@ SPAWNER = (
     Row("child_failed_last", s.SPAWNING, s.FAILED),
     Row("child_killed", s.SPAWNING, s.SPAWNING),
     Row("child_killed_last", s.SPAWNING, s.FAILED),
+    # Under the lock: a worker at another address, which a restart has moved here.
+    Row("elsewhere_under_lock", s.SPAWNING, s.MOVING),
+    Row("move_asked", s.MOVING, s.MOVING),
+    Row("data_held", s.MOVING, s.MOVING),
+    Row("ask_missed", s.MOVING, s.SPAWNING),
+    Row("serve_lock_free", s.MOVING, s.SPAWNING),
     # Time.
     Row("deadline_passed", s.IDLE, s.FAILED),
     Row("deadline_passed", s.LOCKING, s.FAILED),
     Row("deadline_passed", s.HANDING_OFF, s.FAILED),
+    Row("deadline_passed", s.SPAWNING, s.FAILED),
+    Row("deadline_passed", s.MOVING, s.FAILED),
 )
 
 STOP = (
@@ -111,9 +127,12 @@ STOP = (
     Row("not_dark", s.LOCKING, s.IDLE),
     Row("not_dark", s.HOLDING, s.IDLE),
     Row("port_dark", s.HOLDING, s.VERIFIED),
+    Row("data_held", s.HOLDING, s.IDLE),
+    Row("data_held_elsewhere", s.HOLDING, s.FAILED),
     Row("deadline_passed", s.IDLE, s.FAILED),
     Row("deadline_passed", s.HANDING_OFF, s.FAILED),
     Row("deadline_passed", s.LOCKING, s.FAILED),
+    Row("deadline_passed", s.HOLDING, s.FAILED),
 )
 
 WORKER = (
@@ -121,8 +140,10 @@ WORKER = (
     Row("listen_ok", s.IDLE, s.BOUND),
     Row("listen_lost", s.IDLE, s.FAILED),
     Row("token_gone", s.IDLE, s.FAILED),
-    Row("pid_written", s.BOUND, s.STARTING),
-    Row("stop_asked", s.BOUND, s.STOPPED),
+    Row("data_held", s.IDLE, s.FAILED),
+    Row("named", s.BOUND, s.NAMED),
+    Row("pid_written", s.NAMED, s.STARTING),
+    Row("stop_asked", s.NAMED, s.STOPPED),
     # Coming up, by the socket passed.
     Row("imported", s.STANDBY, s.READY),
     Row("app_failed", s.STANDBY, s.FAILED),
@@ -131,7 +152,8 @@ WORKER = (
     Row("pipe_closed", s.READY, s.STOPPED),
     Row("stop_asked", s.READY, s.STOPPED),
     Row("socket_received", s.READY, s.ADOPTED),
-    Row("pid_written", s.ADOPTED, s.STARTING),
+    Row("data_held", s.ADOPTED, s.FAILED),
+    Row("named", s.ADOPTED, s.NAMED),
     # The app.
     Row("app_up", s.STARTING, s.VERIFIED),
     Row("app_failed", s.STARTING, s.FAILED),
@@ -163,10 +185,14 @@ WORKER = (
     Row("standby_ready", s.WARMING_UP, s.DRAINING),
     # Leaving, to a successor.
     Row("drained", s.DRAINING, s.DRAINED),
+    Row("standby_failed", s.DRAINING, s.VERIFIED),
+    Row("standby_gone", s.DRAINING, s.VERIFIED),
     Row("app_down", s.DRAINED, s.APP_DOWN),
-    Row("pid_removed", s.APP_DOWN, s.PASSING_SOCKET),
-    Row("closed", s.PASSING_SOCKET, s.SPAWNING),
+    Row("pid_removed", s.APP_DOWN, s.CLOSING),
+    Row("closed", s.CLOSING, s.SPAWNING),
+    Row("pid_removed_to_pass", s.APP_DOWN, s.PASSING_SOCKET),
     Row("socket_passed", s.PASSING_SOCKET, s.AWAITING_SUCCESSOR),
+    Row("standby_failed", s.PASSING_SOCKET, s.RESUMING),
     Row("standby_gone", s.PASSING_SOCKET, s.RESUMING),
     # Rebind: the child.
     Row("stop_asked", s.SPAWNING, s.STOPPED),
@@ -189,9 +215,11 @@ WORKER = (
     Row("child_failed", s.AWAITING_SUCCESSOR, s.RESUMING),
     Row("child_killed", s.AWAITING_SUCCESSOR, s.RESUMING),
     Row("stop_asked", s.RESUMING, s.STOPPED),
-    Row("pid_written", s.RESUMING, s.RESUMING_PID_WRITTEN),
+    Row("named", s.RESUMING, s.RESUMING_NAMED),
+    Row("pid_written", s.RESUMING_NAMED, s.RESUMING_PID_WRITTEN),
     Row("app_up", s.RESUMING_PID_WRITTEN, s.VERIFIED),
     Row("app_failed", s.RESUMING_PID_WRITTEN, s.FAILED),
+    Row("own_deadline", s.RESUMING_PID_WRITTEN, s.FAILED),
     # Leaving, to nobody.
     Row("drained", s.STOPPING, s.STOPPING_DRAINED),
     Row("app_down", s.STOPPING_DRAINED, s.STOPPING_APP_DOWN),

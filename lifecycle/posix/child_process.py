@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 
 from .. import files
 from ..drivers.ports import EXIT_LOST
@@ -31,6 +30,7 @@ EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
 # What 0.1.0 called two of them: a parent gives both names, a child takes either, so that a handover
 # from one edition to the other, either way, needs no third.
 FIRST_NAMES = {TOKEN_VARIABLE: "INCUMBENT_LEASE", ORIGIN_VARIABLE: "INCUMBENT_DOOR"}
+GENERATION_VARIABLE = "INCUMBENT_GENERATION"
 SPAWN_VARIABLES = (
     PIPE_VARIABLE,
     TOKEN_VARIABLE,
@@ -38,11 +38,13 @@ SPAWN_VARIABLES = (
     ORIGIN_VARIABLE,
     ROLE_VARIABLE,
     EARLY_VARIABLE,
-    *FIRST_NAMES.values(),
+    GENERATION_VARIABLE,
 )
 
 READY_BYTE = b"r"
 UP_BYTE = b"u"
+
+TAKES_SERVE_LOCK = "serve-lock"  # of a build: the lock's descriptor comes with the socket
 
 EXIT_NO_PROGRAM = 127  # as a shell tells of it
 BUILD_AT_FAULT = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EPERM)
@@ -288,5 +290,5 @@ def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
 
 
 def strategies() -> tuple[str, ...]:
-    """Give the handovers that a worker of this incumbent can take part in on this platform."""
-    return ("seamless", "rebind") if sys.platform != "win32" else ("rebind",)
+    """Give the handovers that a worker of this incumbent can take part in, and what it takes."""
+    return ("seamless", "rebind", TAKES_SERVE_LOCK)

@@ -8,14 +8,29 @@ import time
 
 from .. import health as h
 from ..about import command
-from ..client.http import DarkError, NotHttpError, SilentError, exchange, request_bytes
+from ..client.http import DarkError, NotHttpError, SilentError, exchange, literal, request_bytes
 from ..client.pid_file_watch import PidFileWatch
 from ..client.probe import PROBE_TIMEOUT_S, probe
-from ..drivers.ports import ACCEPTED, MISSED, REFUSED, UNANSWERED, Child, ChildExit, Reply, Run
+from ..drivers.ports import (
+    ACCEPTED,
+    JOINED,
+    MISSED,
+    REFUSED,
+    UNANSWERED,
+    Child,
+    ChildExit,
+    Reply,
+    Run,
+    Target,
+)
 from ..errors import FilesError
+from ..generation import Generation
 from ..health import ProbeResult
+from ..lock.process_identity import is_dead
+from ..lock.serve_lock import holder_in, is_held, network_id
 from ..machine.tables import Row
-from ..record import Build, NewerFormatError, registered, rejection_of, without_gone
+from ..pid_file import pid_file
+from ..record import Build, NewerFormatError, lined, registered, rejection_of, without_gone
 from ..settings import MARGIN_S, Worker
 from ..trace import Trace
 from .child_process import Process, can_be_spawned
@@ -50,9 +65,9 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
 class PosixLauncher(LockHolder):
     """The launcher's verbs on real sockets, files and processes.
 
-    `timeout` is how long the run may take, in seconds, where that is not the worker's; `began`
-    sets when the run began, in monotonic seconds, where that was before this object; `watching` is
-    called after every step and every pause.
+    `timeout` is how long the run may take, in seconds, where that is not the worker's; `noted` is
+    the last launch that was numbered when the run began, where that was before this object;
+    `watching` is called after every step and every pause.
     """
 
     def __init__(
@@ -61,11 +76,11 @@ class PosixLauncher(LockHolder):
         machine: str,
         origin: str,
         timeout: float | None = None,
-        began: float | None = None,
+        noted: Generation | None = None,
         watching: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(worker, origin)
-        self._began = time.monotonic() if began is None else began
+        self._noted = noted
         self.timeout = worker.timeout if timeout is None else timeout
         self._deadline = time.monotonic() + self.timeout
         self._pause = PAUSE_S
@@ -82,7 +97,7 @@ class PosixLauncher(LockHolder):
         return max(self._deadline - time.monotonic(), 0.0)
 
     async def begin(self, restart: bool) -> Run:
-        """Register the own build if it is newer; note when the run began."""
+        """Register the own build if it is newer; note the last launch that was numbered."""
         own = self.own_build()
         guard = self.guard()
         guard.take(wait=True)
@@ -90,6 +105,7 @@ class PosixLauncher(LockHolder):
             before = self.read_record()
             standing, gone = without_gone(before, can_be_spawned)
             after, rejection = registered(standing, own, restart, time.time())
+            after = lined(after)
             if after != before:
                 self.write_record(after)
             self._tried = after.recorded, after.good
@@ -98,7 +114,7 @@ class PosixLauncher(LockHolder):
                 f"{self.worker.path('launch.json')} was written by a newer incumbent; "
                 "using whatever worker there is"
             )
-            return Run(self._began, "")
+            return Run(self._noted or Generation(), "")
         finally:
             guard.give_back()
         whys = {build.version: missing(build) for build in (before.recorded, before.good) if build}
@@ -107,7 +123,7 @@ class PosixLauncher(LockHolder):
         if rejection is not None:
             self.notices.append(_rejected_sentence(rejection.version, rejection.reason))
         recorded = after.recorded
-        return Run(self._began, recorded.version if recorded else "")
+        return Run(self._noted or after.generation, recorded.version if recorded else "")
 
     def give_way(self) -> bool:
         """Take off the record what can't come up any more, if the own build could stand in.
@@ -173,16 +189,49 @@ class PosixLauncher(LockHolder):
         """Whether nobody holds the lock; a service manager's turn counts as a hold."""
         return time.monotonic() >= self._managed_until and await super().lock_is_free()
 
-    async def ask(self, what: str, instance: str) -> Reply:
+    async def look_elsewhere(self) -> ProbeResult:
+        """Look at the serve lock: who runs the app on this data dir, at another address."""
+        path = self.worker.path("serve.lock")
+        if not is_held(path):
+            return self._older_neighbour()
+        holder = holder_in(path)
+        if holder is None:
+            return ProbeResult(h.DATA_HELD, None, "a worker that has not said yet who it is")
+        where = f"{literal(holder.host)}:{holder.port}"
+        if holder.network != network_id():
+            told = f"the worker {holder.pid} on {holder.node} at {where}, out of reach from here"
+            return ProbeResult(h.OUT_OF_REACH, None, told)
+        held = ProbeResult(h.DATA_HELD, None, f"the worker {holder.pid} at {where}")
+        if (holder.host, holder.port) == (self.worker.host, self.worker.port):
+            return held
+        seen = self._probe(holder.host, holder.port)
+        return seen if seen.health is not None else held
+
+    def _older_neighbour(self) -> ProbeResult:
+        """Look for a worker of the first edition, which knows no serve lock, by its PID file."""
+        said = pid_file(self.worker.path("worker.pid"))
+        if said is None or said.port == self.worker.port or is_dead(said.pid, said.start):
+            return ProbeResult(h.DATA_FREE)
+        seen = self._probe(self.worker.host, said.port)
+        if seen.health is None or seen.health.generation.number:
+            return ProbeResult(h.DATA_FREE)
+        seen.health.host = self.worker.host
+        return seen
+
+    def _probe(self, host: str, port: int) -> ProbeResult:
+        return probe(host, port, self.worker.name, self.worker.data_dir, PROBE_TIMEOUT_S)
+
+    async def ask(self, what: str, target: Target) -> Reply:
         """Ask that one worker to hand over or to shut down."""
         worker = self.worker
+        host, port = target.host or worker.host, target.port or worker.port
         path = "/api/admin/shutdown" if what == "shutdown" else "/api/admin/restart"
-        body = json.dumps({"instance": instance, "why": what}).encode()
+        body = json.dumps({"instance": target.instance, "why": what}).encode()
         try:
             token = admin_token(worker.path("token"), self.notices)
             headers = f"Authorization: Bearer {token}\r\n"
-            request = request_bytes("POST", path, worker.host, worker.port, body, headers)
-            status, answer = exchange(worker.host, worker.port, request, ASK_TIMEOUT_S)
+            request = request_bytes("POST", path, host, port, body, headers)
+            status, answer = exchange(host, port, request, ASK_TIMEOUT_S)
         except DarkError:
             return Reply(MISSED, "the worker is gone")
         except SilentError as error:
@@ -273,12 +322,12 @@ def _rejected_sentence(version: str, reason: str) -> str:
 def _reply(status: int, answer: bytes) -> Reply:
     try:
         said = json.loads(answer)
-        reason = str(said.get("error", "")) if isinstance(said, dict) else ""
-        code = said.get("code") if isinstance(said, dict) else None
+        said = said if isinstance(said, dict) else {}
     except (ValueError, RecursionError):
-        reason, code = "", None
+        said = {}
+    reason, code = str(said.get("error", "")), said.get("code")
     if status == 202:
-        return Reply(ACCEPTED)
+        return Reply(JOINED if said.get("joined") is True else ACCEPTED)
     if status == 409 and code == "another-instance":
         return Reply(MISSED, reason)
     if status == 503:

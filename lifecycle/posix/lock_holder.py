@@ -9,16 +9,26 @@ import time
 
 from .. import files
 from ..about import command
-from ..drivers.ports import LOCK_REFUSED, Child, ChildExit, LockResult
+from ..drivers.ports import LOCK_REFUSED, Child, ChildExit, Launch, LockResult
 from ..errors import FilesError
+from ..generation import Generation
 from ..lock.guard import Guard
 from ..lock.lock_files import PosixLockFiles, disown
 from ..lock.process_identity import boot_id, self_token
 from ..lock.spawn_lock import HEARTBEAT_S, SpawnLock
-from ..record import Build, NewerFormatError, Record, decoded, encoded, marked_good, rejected
+from ..record import (
+    Build,
+    NewerFormatError,
+    Record,
+    decoded,
+    encoded,
+    marked_good,
+    numbered,
+    rejected,
+)
 from ..settings import LEASE_S, MARGIN_S, Worker
 from ..shortage import shortage
-from .child_process import CRASHES, Process, environment_of, spawn, strategies
+from .child_process import CRASHES, GENERATION_VARIABLE, Process, environment_of, spawn, strategies
 from .fingerprint import fingerprint
 
 CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
@@ -116,9 +126,27 @@ class LockHolder:
         """Set the record back from this build, if the lock is still ours."""
         return await self._change(lambda record: rejected(record, build, reason, late, time.time()))
 
-    async def spawn(self, build: Build, standby: bool) -> Child:
+    async def number_launch(self) -> Launch | None:
+        """Read the record to spawn from it, and number the launch, in one guarded section.
+
+        None when it can't be read, or the number can't be written: the notices say why.
+        """
+        guard = self.guard()
+        try:
+            guard.take(wait=True)
+            record = numbered(self.read_record())
+            self.write_record(record)
+        except (FilesError, NewerFormatError) as error:
+            self.notices.append(str(error))
+            return None
+        finally:
+            guard.give_back()
+        return Launch(record, record.generation)
+
+    async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
-        process = spawn(self.worker, build, self.lock_token, self._origin, standby, self._passed_on)
+        given = self._passed_on | {GENERATION_VARIABLE: str(generation)}
+        process = spawn(self.worker, build, self.lock_token, self._origin, standby, given)
         self._processes[process.pid] = process
         return Child(process.pid, build)
 

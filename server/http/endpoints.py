@@ -52,8 +52,12 @@ class WorkerControl(Protocol):
     def extra(self) -> dict[str, object]:
         """What health tells beyond the report."""
 
-    def ask(self, what: str) -> asyncio.Future[None]:
-        """Put an ask before the worker; done when it may be answered."""
+    @property
+    def successor_is_chosen(self) -> bool:
+        """Whether the record was read for a handover that is under way."""
+
+    def ask(self, what: str) -> asyncio.Future[bool]:
+        """Put an ask before the worker; done when it may be answered, true for a joined one."""
 
 
 class Answer(NamedTuple):
@@ -132,15 +136,16 @@ class Endpoints:
         state = self._control.state
         if what != SHUTDOWN and state not in states.SERVING_STATES:
             if state in states.LEAVING_STATES:
-                return Answer(202, {"accepted": True, "joined": True})
+                return Answer(202, {"accepted": True, "joined": self._control.successor_is_chosen})
             return _refusal(409, "starting", "the worker does not serve yet")
         try:
             asked = self._control.ask(what)
+            joined = False
             if state in states.SERVING_STATES:
-                await asyncio.wait_for(asyncio.shield(asked), ACCEPT_TIMEOUT_S)
+                joined = await asyncio.wait_for(asyncio.shield(asked), ACCEPT_TIMEOUT_S)
         except TimeoutError:
             return _refusal(503, "busy", "the worker has not taken the ask yet")
-        return Answer(202, {"accepted": True})
+        return Answer(202, {"accepted": True, "joined": joined})
 
 
 def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:

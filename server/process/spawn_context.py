@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
+from incumbent.lifecycle.generation import generation_in
 from incumbent.lifecycle.posix import child_process
 from incumbent.lifecycle.record import Build
 
@@ -25,6 +26,7 @@ class SpawnContext:
         self.lock_token = passed[child_process.TOKEN_VARIABLE]
         self.expected = passed[child_process.EXPECT_VARIABLE]
         self.early = passed[child_process.EARLY_VARIABLE]
+        self.generation = generation_in(passed[child_process.GENERATION_VARIABLE])
         self.origin = passed[child_process.ORIGIN_VARIABLE] or "cli"
         self.standby = passed[child_process.ROLE_VARIABLE] == child_process.STANDBY_ROLE
         self.pipe: socket.socket | None = None

@@ -25,15 +25,18 @@ _SEEN_IS_OVER = frozenset(
 
 _OPENING = (states.STARTING, states.VERIFIED)
 # Everywhere else these are set anew before they are read.
-_OUT = frozenset({states.DRAINING, states.DRAINED, states.APP_DOWN, states.PASSING_SOCKET})
+_OUT = frozenset(
+    {states.DRAINING, states.DRAINED, states.APP_DOWN, states.PASSING_SOCKET, states.CLOSING}
+)
 _CARED_FOR = frozenset({states.SPAWNING, states.AWAITING_CHILD, states.AWAITING_SUCCESSOR})
 _NEEDED_IN = {
     "_target": frozenset({states.HANDING_OFF}),
     "_why": frozenset({states.LOCKING, states.HANDING_OFF, states.WARMING_UP, states.SPAWNING})
     | _OUT,
-    "_attempts": frozenset({states.HANDING_OFF, states.WARMING_UP}) | _OUT | _CARED_FOR,
-    "_still_ours": frozenset({states.AWAITING_CHILD, states.AWAITING_SUCCESSOR}),
 }
+# The same for what a worker's launch attempts keep.
+_ATTEMPTS_NEEDED_IN = frozenset({states.HANDING_OFF, states.WARMING_UP}) | _OUT | _CARED_FOR
+_JUDGING = frozenset({"mark_good", "reject", "record", "release"})
 # Between these and the next state it was just set.
 _KEEPING = {"_why": ("hold_lock_wait",)}
 
@@ -120,7 +123,7 @@ class Automata:
         if call is None:
             seen = getattr(driver, "seen", None)
             health = seen.health if isinstance(seen, ProbeResult) else None
-            told = (health.pid, health.version, health.since, health.state) if health else None
+            told = (health.pid, health.version, health.generation, health.state) if health else None
             final = (
                 driver.last_event,
                 driver.exit_code if isinstance(driver, WorkerDriver) else told,
@@ -138,7 +141,8 @@ class Automata:
             lid = self._known[key] = len(self.locals)
             why = getattr(driver, "_why", None)
             recycle = isinstance(why, str) and why == RECYCLE
-            good = getattr(driver, "_good_next", False)
+            attempts = getattr(driver, "_attempts", None)
+            good = attempts is not None and attempts.falls_back is True
             self.locals.append(Local(program, call, driver.state, recycle, good, final))
             self.calls.append(call)
             self.states.append(driver.state)
@@ -163,6 +167,13 @@ class Automata:
         if "seen" in held and call[0] in _SEEN_IS_OVER:
             driver.seen = FORGOTTEN
         where = driver.state
+        attempts = held.get("_attempts")
+        if attempts is not None:
+            attempts.detail = ""
+            if call[0] not in _JUDGING:
+                attempts.outcome = FORGOTTEN
+            if isinstance(driver, WorkerDriver) and where not in _ATTEMPTS_NEEDED_IN:
+                attempts._count = attempts._fall_back = FORGOTTEN
         for name, needed_in in _NEEDED_IN.items():
             just_set = call[0] in _KEEPING.get(name, ())
             if name in held and where not in needed_in and not just_set:
@@ -209,7 +220,7 @@ class Automata:
         coroutine.close()
         engine = driver._engine
         initial = states.STANDBY if program[0] == "worker" and program[1] else states.IDLE
-        engine._machine.set_state(initial)
+        engine.begin(initial)
         self._engines.setdefault((engine.machine, initial), []).append(engine)
 
     def path(self, lid: int) -> list[tuple[Call, Any]]:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .world import HANGS, HANGS_EARLY, MISLABELLED, NO_IMPORT, NO_RESUME, NO_START, Configuration
+from .world import (
+    HANGS,
+    HANGS_EARLY,
+    MISLABELLED,
+    NO_IMPORT,
+    NO_RESUME,
+    NO_START,
+    NO_WAIT,
+    Configuration,
+)
 
 E1, E2, E3 = ("ensure", "1"), ("ensure", "2"), ("ensure", "3")
 R1, R2, R3 = ("restart", "1"), ("restart", "2"), ("restart", "3")
 STOP = ("stop", "1")
+E1_THERE = ("ensure", "1", 1)
+STOP_THERE = ("stop", "1", 2)
 
 WELL = ("worker_fits", "child_ready")
 STOPPED = (*WELL, "port_dark", "child_stopped", "launches_spent")
@@ -38,6 +49,15 @@ def _dark(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
 def _both() -> list[Configuration]:
     """Give every world that is searched for each strategy."""
     found = [
+        _at_1("an ensure elsewhere", ("ensure", "1", 1), outcomes=WELL, recycles=0, liveness=True),
+        _at_1("a newer ensure elsewhere", ("ensure", "2", 1), E1, kills=1, liveness=True),
+        _at_1("a restart elsewhere, 1 kill", ("restart", "2", 1), kills=1),
+        _at_1("2 restarts at 2 addresses", R2, ("restart", "2", 1), workers=4),
+        _at_1("a restart moves, an ensure at home", ("restart", "1", 1), E1, workers=4),
+        _at_1("a restart moves, a stop at home", ("restart", "1", 1), STOP, kills=1),
+        _at_1("out of reach", ("ensure", "1", 2), ("restart", "1", 2), STOP_THERE),
+        _at_1("a standby that dies waiting", E2, R2, broken=(("2", NO_WAIT),), liveness=True),
+        _at_1("restarts of 2 versions", R2, R3, workers=4, outcomes=WELL, liveness=True),
         _at_1("1 ensure, 1 kill, 1 overrun", E2, kills=1, overruns=1, liveness=True, outcomes=WELL),
         _at_1("2 ensures, no fault", E2, E2, liveness=True, outcomes=WELL, recycles=1),
         _at_1("2 ensures, 1 kill, 1 overrun", E2, E2, kills=1, overruns=1, liveness=True),
@@ -86,6 +106,9 @@ def _cold() -> list[Configuration]:
         _dark("cold: the very first ensures", E1, E1, recorded="", good="", kills=1, liveness=True),
         _dark("cold: ensure and stop, 1 kill, 1 overrun", E2, STOP, kills=1, overruns=1),
         _dark("cold: ensure, stop, SIGTERM", E2, STOP, signals=1, deadlines=1),
+        _dark("cold: ensures at 2 addresses, 1 kill, 1 overrun", E1, E1_THERE, kills=1, overruns=1),
+        _dark("cold: an ensure here, a stop there", E1, ("stop", "1", 1), kills=1, overruns=1),
+        _dark("cold: ensures in 2 namespaces", E1, ("ensure", "1", 2), kills=1),
         _dark("cold: stop with nothing there", STOP, denials=1, foreigners=1, deadlines=1),
     ]
     for words, how in _BROKEN.items():

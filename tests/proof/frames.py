@@ -7,6 +7,7 @@ import types
 from functools import cache
 from typing import Any
 
+from incumbent.lifecycle.drivers.launch_attempts import LaunchAttempts
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine.engine import Engine
 
@@ -92,6 +93,10 @@ def frozen(value: Any, driver: object) -> Any:
         return ("ProbeResult", value.kind, frozen(value.health, driver), value.detail)
     if kind is Health:
         return ("Health", *(getattr(value, name) for name in Health.__slots__))
+    if isinstance(value, LaunchAttempts):
+        return ("attempts", *(frozen(one, driver) for one in vars(value).values()))
+    if isinstance(value, types.MethodType):
+        return ("method", value.__name__)
     if isinstance(value, Engine):
         return ("Engine", value.state)
     if kind is dict and all(getattr(work, "__self__", None) is driver for work in value.values()):

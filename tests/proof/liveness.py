@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from incumbent.lifecycle.machine import states
 
-from .world import ACTORS, BUDGET, BUILD, LID, OVER_ENTRY, RECORD, RECYCLES, SERVED, World
+from .world import ACCEPTS, ACTORS, BUDGET, BUILD, LID, OVER_ENTRY, RECORD, RECYCLES, SERVED, World
 
 if TYPE_CHECKING:
     from .explorer import Explorer
@@ -36,7 +36,7 @@ class Liveness:
             return
         report.at_stake.add("L1")
         ends = explorer._ends
-        for version in sorted({own for _, own in explorer.configuration.launchers}):
+        for version in sorted({launcher[1] for launcher in explorer.configuration.launchers}):
             if not self._heal(version, ends):
                 return
         explorer.world.at_stake.add("L2")
@@ -131,7 +131,7 @@ def settled_well(world: World, state: tuple[Any, ...]) -> str:
     """Give what is wrong with an end after the last event, or nothing."""
     if any(state[index] != OVER_ENTRY for index in range(ACTORS, world.first_worker)):
         return "a run waits for ever"
-    actor = world.accepting(state)
+    actor = world.accepting(state, state[ACCEPTS])
     if not actor or not state[SERVED]:
         return "no worker answers"
     if world._states[state[actor][LID]] != states.VERIFIED:

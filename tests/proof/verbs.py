@@ -8,12 +8,15 @@ from collections.abc import Generator
 from incumbent.lifecycle.drivers.ports import (
     Child,
     ChildExit,
+    Launch,
     LockResult,
     Reply,
     Request,
     Run,
     StepResult,
+    Target,
 )
+from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.machine.tables import Row
 from incumbent.lifecycle.record import Build, Record
 
@@ -49,8 +52,11 @@ class Verbs:
     async def reject(self, build: Build, reason: str, late: bool) -> bool:  # noqa: ARG002 - same
         return await _yielded("reject", build, late)
 
-    async def spawn(self, build: Build, standby: bool) -> Child:
-        return await _yielded("spawn", build, standby)
+    async def number_launch(self) -> Launch | None:
+        return await _yielded("number_launch")
+
+    async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
+        return await _yielded("spawn", build, generation, standby)
 
     async def watch(self, child: Child) -> ChildExit:
         return await _yielded("watch", child.pid)
@@ -67,11 +73,23 @@ class Verbs:
     async def probe(self):
         return await _yielded("probe")
 
-    async def ask(self, what: str, instance: str) -> Reply:
-        return await _yielded("ask", what, instance)
+    async def look_elsewhere(self):
+        return await _yielded("look_elsewhere")
+
+    async def ask(self, what: str, target: Target) -> Reply:
+        return await _yielded("ask", what, target.instance, target.port)
 
     async def listen(self) -> StepResult:
         return await _yielded("listen")
+
+    async def take_data(self) -> StepResult:
+        return await _yielded("take_data")
+
+    async def name_holder(self) -> None:
+        await _yielded("name_holder")
+
+    async def free_data(self) -> None:
+        await _yielded("free_data")
 
     async def close(self) -> None:
         await _yielded("close")
@@ -103,8 +121,8 @@ class Verbs:
     async def poll_ask(self) -> Request | None:
         return await _yielded("poll_ask")
 
-    async def accept_ask(self, ask: Request) -> None:
-        await _yielded("accept_ask", ask.number)
+    async def accept_ask(self, ask: Request, joined: bool = False) -> None:
+        await _yielded("accept_ask", ask.number, joined)
 
     async def refuse(self, reason: str) -> None:  # noqa: ARG002 - a protocol's signature
         await _yielded("refuse")
@@ -118,8 +136,8 @@ class Verbs:
     async def warm_up(self, child: Child) -> ChildExit | Request:
         return await _yielded("warm_up", child.pid)
 
-    async def drain(self) -> None:
-        await _yielded("drain")
+    async def drain(self, child: Child | None) -> bool:
+        return await _yielded("drain", child.pid if child else None)
 
     async def accept_again(self) -> None:
         await _yielded("accept_again")

@@ -18,6 +18,7 @@ from incumbent.lifecycle import health as h
 from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     EXIT_LOST,
+    JOINED,
     LOCK_REFUSED,
     MISSED,
     REFUSED,
@@ -25,12 +26,14 @@ from incumbent.lifecycle.drivers.ports import (
     UNANSWERED,
     Child,
     ChildExit,
+    Launch,
     LockResult,
     Reply,
     Request,
     Run,
     StepResult,
 )
+from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.engine import RefusedError
@@ -39,15 +42,18 @@ from incumbent.lifecycle.record import Build, Record, marked_good, registered, r
 from .automaton import Automata
 
 # The shared part of a state.
-RECORD, LOCK, SERVED, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES, ACTORS = range(9)
+RECORD, LOCK, SERVED, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES = range(8)
+# The highest number of a launch, who holds the serve lock, the pid and address written into it.
+NUMBER_OF_LAUNCH, SERVE, NAMED, ACTORS = range(8, 12)
 
 # What every actor has: LID its local state, CLAIM its token or 0, OVERRUN whether its lease ran
 # out, CHILDREN the pids it has not settled, LAST what became of the child it settled last.
 LID, CLAIM, OVERRUN, CHILDREN, LAST = range(5)
-# A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent.
-ASKED, NUMBER, ANSWER, SPENT = range(5, 9)
+# A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent,
+# workers moved.
+ASKED, NUMBER, ANSWER, SPENT, MOVED = range(5, 10)
 # A worker, on top.
-TOKEN, BUILD, UP, READY, PASSED, SINCE, APP, INBOX, ORPHAN, LOST = range(5, 15)
+TOKEN, BUILD, UP, READY, PASSED, GENERATION, APP, INBOX, ORPHAN, LOST, ADDRESS = range(5, 16)
 
 REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
 
@@ -58,7 +64,7 @@ GONE_ENTRY = (GONE,)
 # What became of a child, for LAST.
 NOTHING, ITS_FAULT, BLAMELESS, WAS_UP = range(4)
 
-WAITING, ANSWERED, CUT_OFF = range(3)
+WAITING, ANSWERED, CUT_OFF, TOLD_JOINED = range(4)
 
 FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
 
@@ -66,7 +72,10 @@ FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
 KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS = range(7)
 FAULTS = ("kill", "overrun", "deadline", "loss", "signal", "denial", "foreigner")
 
-FOREIGN_BIT = 1 << 20
+FOREIGN_BIT = 1 << 20  # at the first address
+
+LINE = 1000  # more numbers than any world gives; a lost record begins a new line
+OTHER_NAMESPACE = 2  # addresses from here on are in another network namespace than those below
 
 OK = "ok"
 NO_IMPORT = "does not import"
@@ -75,17 +84,19 @@ HANGS = "hangs"
 HANGS_EARLY = "hangs while importing"
 MISLABELLED = "another version than recorded"
 NO_RESUME = "its app starts only once"
+NO_WAIT = "dies while it waits for the socket"
 
 
 class Configuration(NamedTuple):
     """One bounded world: who is there at the beginning, and which faults may happen."""
 
     name: str
-    launchers: tuple[tuple[str, str], ...]  # (ensure, restart or stop; its own version)
+    launchers: tuple[tuple[Any, ...], ...]  # (ensure, restart or stop; own version; its address)
     workers: int  # how many worker processes may ever be
     seamless: bool = True
     managed: bool = False  # whether a service manager started the one that serves
     serving: str = ""  # the version that serves at the beginning; "" for a dark port
+    at: int = 0  # the address at which it serves
     recorded: str = ""
     good: str = ""
     pinned: str = ""
@@ -118,6 +129,11 @@ class Move(NamedTuple):
 def budget_of(c: Configuration) -> tuple[int, ...]:
     """Give the faults that a configuration allows, in the order of FAULTS."""
     return (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
+
+
+def generation(number: int) -> Generation:
+    """Give the generation that a world's number stands for."""
+    return Generation(f"line {number // LINE}", number % LINE)
 
 
 def build_of(version: str, seamless: bool = True) -> Build:
@@ -173,8 +189,8 @@ class World:
         good = build_of(c.good) if c.good else None
         recorded = build_of(c.recorded) if c.recorded else None
         record = self.number_of_record(Record("", recorded, good, (), c.pinned))
-        state: list[Any] = [record, (), 0, 0, 0, 0, budget_of(c), 0]
-        state += [self.new_launcher(machine) for machine, _ in c.launchers]
+        state: list[Any] = [record, (), 0, 0, 0, 0, budget_of(c), 0, 0, 0, ()]
+        state += [self.new_launcher(launcher[0]) for launcher in c.launchers]
         state += [()] * c.workers
         if c.serving:
             self._put_serving(state, c.serving)
@@ -182,20 +198,23 @@ class World:
 
     def new_launcher(self, machine: str) -> tuple[Any, ...]:
         """Give a launcher that has not begun."""
-        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0)
+        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0, 0)
 
     def _put_serving(self, state: list[Any], version: str) -> None:
         lid = self.automata.begin(("worker", False, version, self.configuration.managed))
         answers = {
             "listen": ("step", "listen_ok"),
+            "poll_ask": None,
             "load": ("step", "imported"),
             "start_app": ("step", "app_up"),
         }
         while self._calls[lid][0] != "next_ask":
             lid = self.automata.advance(lid, answers.get(self._calls[lid][0]))
         build = self.number_of_build(build_of(version))
+        at = self.configuration.at
         state[SERVED], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
-        state[self.first_worker] = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0)
+        state[NUMBER_OF_LAUNCH], state[SERVE], state[NAMED] = 1, 1, (1, at)
+        state[self.first_worker] = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0, at)
 
     def _equal_launchers(self) -> list[list[int]]:
         groups: dict[Any, list[int]] = {}
@@ -247,9 +266,11 @@ class World:
         if kind == "reply":
             return Reply(result[1])
         if kind == "record":
-            return self.records[result[1]]
+            return self.records[result[1]]._replace(generation=generation(result[2]))
         if kind == "run":
-            return Run(result[1] + 0.5, result[2])
+            return Run(generation(result[1]), result[2])
+        if kind == "launch":
+            return Launch(self.records[result[1]], generation(result[2]))
         if kind == "child":
             return Child(result[1], call[1])
         if kind == "ask":
@@ -262,8 +283,15 @@ class World:
     def _seen(result: tuple[Any, ...]) -> ProbeResult:
         if len(result) == 2:
             return ProbeResult(result[1])
-        _, kind, pid, version, state, since = result
-        health = Health(pid=pid, version=version, state=state, since=since, instance=str(pid))
+        _, kind, pid, version, state, number, address = result
+        health = Health(
+            pid=pid,
+            version=version,
+            state=state,
+            generation=generation(number),
+            instance=str(pid),
+            port=address,
+        )
         return ProbeResult(kind, health)
 
     # Steps.
@@ -320,9 +348,15 @@ class World:
                 if s[PIDFILE] == self.pid(actor):
                     s[PIDFILE] = 0
                 result = None
-            elif verb == "write_pid" and self._states[lid] != states.BOUND:
+            elif verb == "write_pid" and (me[READY] or self._states[lid] != states.NAMED):
                 self.check_writes(s, actor, me, "writes the PID file")
                 s[PIDFILE] = self.pid(actor)
+                result = None
+            elif verb == "take_data" and s[SERVE] & self.bit(actor):
+                result = ("step", "data_taken")  # it came with the socket
+            elif verb == "name_holder":
+                self.check_writes(s, actor, me, "names itself")
+                s[NAMED] = (self.pid(actor), me[ADDRESS])
                 result = None
             elif verb == "load" and self._states[lid] == states.STARTING:
                 if (event := self.loading(me)) is None:
@@ -334,7 +368,7 @@ class World:
             elif verb == "can_pass_socket":
                 result = self.configuration.seamless and "seamless" in call[1].strategies
             elif verb == "accept_ask":
-                self.answer(s, actor, call[1])
+                self.answer(s, actor, call[1], call[2])
                 result = None
             else:
                 break
@@ -375,22 +409,33 @@ class World:
         """Whether this actor is a worker process."""
         return actor >= self.first_worker
 
-    def accepting(self, s: Any) -> int:
-        """Give which worker accepts; 0 when none does."""
-        mask = s[ACCEPTS]
+    def accepting(self, s: Any, here: int) -> int:
+        """Give which of these workers accepts; 0 when none does."""
+        mask = s[ACCEPTS] & here
         return self.first_worker + mask.bit_length() - 1 if mask else 0
 
     def alive(self, s: Any, actor: int) -> bool:
         """Whether the process lives."""
         return bool(s[actor]) and s[actor][LID] >= 0
 
-    def look(self, s: Any) -> tuple[Any, ...]:
-        """Give what a probe sees."""
-        if not s[HOLDERS]:
+    def at(self, s: Any, address: int) -> int:
+        """Give the bits of the workers at an address."""
+        mask = 0
+        for actor in range(self.first_worker, len(s)):
+            entry = s[actor]
+            if entry and entry[LID] >= 0 and entry[ADDRESS] == address:
+                mask |= self.bit(actor)
+        return mask
+
+    def look(self, s: Any, address: int) -> tuple[Any, ...]:
+        """Give what a probe of an address sees."""
+        here = self.at(s, address)
+        foreign = s[HOLDERS] & FOREIGN_BIT and not address
+        if not (s[HOLDERS] & here or foreign):
             return ("seen", h.DARK)
-        if s[HOLDERS] & FOREIGN_BIT:
+        if foreign:
             return ("seen", h.FOREIGN)
-        actor = self.accepting(s)
+        actor = self.accepting(s, here)
         if not actor:
             return ("seen", h.SILENT)
         entry = s[actor]
@@ -399,7 +444,26 @@ class World:
             state = self._calls[entry[LID]][1].source
         version = self.builds[entry[BUILD]].version
         kind = self.kind_of(state)
-        return ("seen", kind, self.pid(actor), version, state, entry[SINCE])
+        return ("seen", kind, self.pid(actor), version, state, entry[GENERATION], address)
+
+    def elsewhere(self, s: Any, address: int) -> tuple[Any, ...]:
+        """Give what the serve lock says to a launcher at this address: the lock is the fact."""
+        if not s[SERVE]:
+            return ("seen", h.DATA_FREE)
+        if not s[NAMED] or s[NAMED][1] == address:
+            return ("seen", h.DATA_HELD)
+        there = s[NAMED][1]
+        if (there >= OTHER_NAMESPACE) != (address >= OTHER_NAMESPACE):
+            return ("seen", h.OUT_OF_REACH)
+        seen = self.look(s, there)
+        return seen if len(seen) > 2 else ("seen", h.DATA_HELD)
+
+    def address(self, s: Any, actor: int) -> int:
+        """Give where a launcher looks, or a worker serves."""
+        if self.is_worker(actor):
+            return int(s[actor][ADDRESS])
+        launcher = self.configuration.launchers[actor - ACTORS]
+        return int(launcher[2]) if len(launcher) > 2 else 0
 
     @staticmethod
     def kind_of(state: str) -> str:
@@ -411,9 +475,10 @@ class World:
 
     def listened(self, s: list[Any], actor: int) -> bool:
         """Listen on the address; False when anybody holds it."""
-        if s[HOLDERS]:
+        here = self.at(s, s[actor][ADDRESS]) | (0 if s[actor][ADDRESS] else FOREIGN_BIT)
+        if s[HOLDERS] & here:
             return False
-        s[HOLDERS] = self.bit(actor)
+        s[HOLDERS] |= self.bit(actor)
         return True
 
     def shared(self, s: list[Any], child: int) -> None:
@@ -423,6 +488,7 @@ class World:
     def closed(self, s: list[Any], actor: int) -> None:
         """Close what a process has of the listening socket; its connections are reset."""
         s[HOLDERS] &= ~self.bit(actor)
+        s[SERVE] &= ~self.bit(actor)
         s[ACCEPTS] &= ~self.bit(actor)
         self.cut_off(s, actor)
 
@@ -456,14 +522,15 @@ class World:
             if entry[LID] >= 0 and entry[ASKED] == pid and entry[ANSWER] == WAITING:
                 s[index] = (*entry[:ANSWER], CUT_OFF, *entry[ANSWER + 1 :])
 
-    def answer(self, s: list[Any], actor: int, number: int) -> None:
+    def answer(self, s: list[Any], actor: int, number: int, joined: bool) -> None:
         """Let the 202 out to the one who asked under this number; 0 for all."""
         pid = self.pid(actor)
         for index in range(ACTORS, self.first_worker):
             entry = s[index]
             waits = entry[LID] >= 0 and entry[ASKED] == pid and entry[ANSWER] == WAITING
             if waits and number in (0, entry[NUMBER]):
-                s[index] = (*entry[:ANSWER], ANSWERED, *entry[ANSWER + 1 :])
+                told = TOLD_JOINED if joined else ANSWERED
+                s[index] = (*entry[:ANSWER], told, *entry[ANSWER + 1 :])
 
     def ended(self, s: list[Any], actor: int, me: list[Any]) -> None:
         """End a run: the checks on its end, then what its process does on the way out."""
@@ -478,7 +545,7 @@ class World:
         if self.is_worker(actor):
             code = final[1]
             cause = BLAMELESS if code in (0, EXIT_LOST) else ITS_FAULT
-            if s[HOLDERS] & self.bit(actor) or (me[APP] and code == 0):
+            if (s[HOLDERS] | s[SERVE]) & self.bit(actor) or (me[APP] and code == 0):
                 self.bad("I2", "a process ended in order without closing its app and its port")
             self.die(s, actor, code, cause)
         else:
@@ -500,20 +567,21 @@ class World:
             return
         if machine == "stop":
             return
-        pid, version, since, said = told
+        pid, version, number, said = told
         self.at_stake.add("V3")
         worker = s[self.slot(pid)]
         if said not in states.SERVING_STATES and event != "child_ready":
             self.bad("V3", f"verified by a worker in {said}")
         if worker and worker[LID] >= 0 and self.builds[worker[BUILD]].version != version:
             self.bad("V3", "verified by a version that the worker is not")
-        if self.broken.get(version, OK) not in (OK, NO_RESUME):
+        if self.broken.get(version, OK) not in (OK, NO_RESUME, NO_WAIT):
             self.bad("V3", f"verified by a build that {self.broken[version]}")
         record = self.records[s[RECORD]]
         need = run.wanted
         if machine == "restart":
-            if since < run.began:
-                self.bad("V3", "a restart was verified by a worker that serves before it began")
+            self.at_stake.add("I12")
+            if not number.after(run.noted):
+                self.bad("I12", "a restart was verified by a launch numbered before it began")
         elif need:
             rejections = [r.version for r in record.rejected]
             lower = [record.recorded.version] if record.recorded else []
@@ -540,9 +608,11 @@ class World:
 
     def check_writes(self, s: Any, actor: int, me: Any, what: str) -> None:
         """I2 and I3, when a process writes."""
-        self.at_stake.add("I2")
+        self.at_stake.update(("I2", "I9"))
         if me[LOST]:
             self.bad("I3", f"a process whose listen failed {what}")
+        if not s[SERVE] & self.bit(actor):
+            self.bad("I9", f"a process {what} without holding the serve lock")
         if not s[HOLDERS] & self.bit(actor):
             self.bad("I2", f"a process {what} without holding the port")
 
@@ -584,10 +654,10 @@ class World:
                     s[LOCK] = (lock[0], 1)
                     s[actor] = (*entry[:OVERRUN], 1, *entry[OVERRUN + 1 :])
                     yield Move(actor, "overruns its lease", None, True, tuple(s))
-        if budget[FOREIGNERS] and not state[HOLDERS]:
+        if budget[FOREIGNERS] and not state[HOLDERS] & (FOREIGN_BIT | self.at(state, 0)):
             s = list(state)
             s[BUDGET] = self.spent(s, FOREIGNERS)
-            s[HOLDERS] = FOREIGN_BIT
+            s[HOLDERS] |= FOREIGN_BIT
             yield Move(0, "a foreign server takes the port", None, True, tuple(s))
 
     def hangs(self, entry: Any) -> bool:
@@ -625,39 +695,44 @@ class World:
         s = list(state)
         s[RECORD] = number
         recorded = self.records[number].recorded
-        run = ("run", s[SERVED], recorded.version if recorded else "")
+        run = ("run", s[NUMBER_OF_LAUNCH], recorded.version if recorded else "")
         yield from self.went_on(s, actor, list(entry), "begins", run)
 
     def do_probe(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        seen = self.look(state)
+        seen = self.look(state, self.address(state, actor))
         yield from self.simple(state, actor, entry, "probes", seen)
-        if state[BUDGET][LOSSES] and seen[1] != h.SILENT and state[HOLDERS]:
+        if state[BUDGET][LOSSES] and seen[1] not in (h.SILENT, h.DARK):
             s = list(state)
             s[BUDGET] = self.spent(s, LOSSES)
             lost = ("seen", h.SILENT)
             yield from self.went_on(s, actor, list(entry), "probes, no answer", lost, True)
 
+    def do_look_elsewhere(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        there = self.elsewhere(state, self.address(state, actor))
+        yield from self.simple(state, actor, entry, "looks at the serve lock", there)
+
     def do_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        _, what, instance = call
+        _, what, instance, address = call
         if entry[ASKED]:
-            yield from self._asking(state, actor, entry)
+            yield from self._asking(state, actor, entry, what)
             return
         name = f"asks {instance} to {what}"
-        target = self.accepting(state)
-        if not target:
-            kind = MISSED if not state[HOLDERS] else UNANSWERED
-            kind = REFUSED if state[HOLDERS] & FOREIGN_BIT else kind
+        seen = self.look(state, address)
+        if len(seen) == 2:
+            kind = {h.DARK: MISSED, h.FOREIGN: REFUSED}.get(seen[1], UNANSWERED)
             yield from self.simple(state, actor, entry, name, ("reply", kind))
             return
+        target = self.slot(seen[2])
         its = state[target]
         if str(self.pid(target)) != instance:
             yield from self.simple(state, actor, entry, name, ("reply", MISSED))
             return
-        where = self.look(state)[4]
+        where = seen[4]
         if what != SHUTDOWN and where not in states.SERVING_STATES:
-            kind = ACCEPTED if where in states.LEAVING_STATES else REFUSED
+            chosen = JOINED if its[CHILDREN] else ACCEPTED
+            kind = chosen if where in states.LEAVING_STATES else REFUSED
             me = list(entry)
-            self.spend(me, actor, kind)
+            self.spend(me, actor, kind, what)
             yield from self.went_on(list(state), actor, me, name, ("reply", kind))
             return
         number = 1 + max([0, *(n for _, n in its[INBOX]), *self.numbers(state, target)])
@@ -681,18 +756,25 @@ class World:
             if s[i][LID] >= 0 and s[i][ASKED] == pid
         ]
 
-    def spend(self, me: list[Any], actor: int, kind: str) -> None:
-        """I7: count what a run asked successfully."""
-        if kind == ACCEPTED and self.machine(actor) != "stop":
+    def spend(self, me: list[Any], actor: int, kind: str, what: str) -> None:
+        """I7: count what a run asked successfully, I15: whom it moved."""
+        if kind == ACCEPTED and what == SHUTDOWN and self.machine(actor) != "stop":
+            self.at_stake.add("I15")
+            me[MOVED] += 1
+            if me[MOVED] > 1 or self.machine(actor) == "ensure":
+                self.bad("I15", "a run moved a worker that it should not have")
+        elif kind == ACCEPTED and self.machine(actor) != "stop":
             me[SPENT] += 1
             if me[SPENT] > 1:
                 self.bad("I7", "a run recycled twice")
 
-    def _asking(self, state: Any, actor: int, entry: Any) -> Iterator[Move]:
+    def _asking(self, state: Any, actor: int, entry: Any, what: str) -> Iterator[Move]:
         me = list(entry)
         me[ASKED] = me[NUMBER] = me[ANSWER] = 0
-        if entry[ANSWER] == ANSWERED:
-            self.spend(me, actor, ACCEPTED)
+        if entry[ANSWER] == TOLD_JOINED:
+            yield from self.went_on(list(state), actor, me, "hears", ("reply", JOINED))
+        elif entry[ANSWER] == ANSWERED:
+            self.spend(me, actor, ACCEPTED, what)
             yield from self.went_on(list(state), actor, me, "hears", ("reply", ACCEPTED))
         elif entry[ANSWER] == CUT_OFF:
             yield from self.went_on(list(state), actor, me, "is cut off", ("reply", UNANSWERED))
@@ -777,7 +859,7 @@ class World:
 
     def bury_the_unborn(self, s: list[Any]) -> None:
         """V9: what was spawned before a stop was verified stays away."""
-        if s[HOLDERS]:
+        if s[HOLDERS] or s[SERVE]:
             return
         for actor in range(self.first_worker, len(s)):
             if self.alive(s, actor) and s[actor][TOKEN]:
@@ -785,7 +867,18 @@ class World:
                 s[actor] = (*s[actor][:LOST], BURIED, *s[actor][LOST + 1 :])
 
     def do_record(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        yield from self.simple(state, actor, entry, "reads the record", ("record", state[RECORD]))
+        yield from self.simple(state, actor, entry, "reads the record", self.record_now(state))
+
+    @staticmethod
+    def record_now(s: Any) -> tuple[Any, ...]:
+        """Give the record with its line; its number would tell states apart for nothing."""
+        return ("record", s[RECORD], s[NUMBER_OF_LAUNCH] // LINE * LINE)
+
+    def do_number_launch(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s = list(state)
+        s[NUMBER_OF_LAUNCH] += 1
+        launch = ("launch", s[RECORD], s[NUMBER_OF_LAUNCH])
+        yield from self.went_on(s, actor, list(entry), "numbers a launch", launch)
 
     def do_mark_good(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         build = call[1]
@@ -844,7 +937,7 @@ class World:
     # Children.
 
     def do_spawn(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        _, build, standby = call
+        _, build, its_generation, standby = call
         self.check_spawn(state, actor, entry, build, standby)
         free = next((i for i in range(self.first_worker, len(state)) if not state[i]), 0)
         what = f"spawns {'standby' if standby else 'worker'} {build.version}"
@@ -856,7 +949,9 @@ class World:
         number = self.number_of_build(build)
         lid = self.automata.begin(program)
         token = 0 if standby else entry[CLAIM]
-        s[free] = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, 0, 0, (), 0, 0)
+        at = self.address(state, actor)
+        launched = state[NUMBER_OF_LAUNCH] // LINE * LINE + its_generation.number
+        s[free] = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, launched, 0, (), 0, 0, at)
         me[CHILDREN] |= self.bit(free)
         yield from self.went_on(s, actor, me, what, ("child", self.pid(free)))
 
@@ -868,8 +963,11 @@ class World:
             for child in range(self.first_worker, len(s)):
                 if entry[CHILDREN] & self.bit(child) and self.alive(s, child):
                     self.bad("I5", "a holder has two unsettled children")
-            if s[HOLDERS] & ~FOREIGN_BIT and not standby:
+            here = self.at(s, self.address(s, actor))
+            if s[HOLDERS] & here and not standby:
                 self.bad("I8", "a spawn into a live port")
+            if s[SERVE] and not standby:
+                self.bad("I8", "a spawn onto data that somebody serves")
         local = self.automata.locals[entry[LID]]
         if self.is_worker(actor) and local.recycle and not local.good_next:
             own = self.builds[entry[BUILD]].version
@@ -921,7 +1019,7 @@ class World:
             ended: tuple[Any, ...] = ("ended", None, True, False, False, ())
             yield from self.went_on(s, actor, me, what, ended)
             return
-        seen = self.look(state)
+        seen = self.look(state, self.address(state, actor))
         pid = self.pid(child)
         dead = state[child][LID] == DEAD
         if seen[1] in (h.WORKER_SERVING, h.WORKER_LEAVING):
@@ -948,9 +1046,11 @@ class World:
         s = list(state)
         if s[child][LID] >= 0:
             self.die(s, child, -9, ITS_FAULT)
-        _, code, up, _ = s[child]
+        _, code, up, cause = s[child]
+        if self._states[entry[LID]] not in (states.DRAINING, states.PASSING_SOCKET):
+            cause = ITS_FAULT  # it was late, whatever ended it just now
         me = list(entry)
-        self.settled(s, me, child, WAS_UP if up else ITS_FAULT)
+        self.settled(s, me, child, WAS_UP if up else cause)
         ended = ("ended", code, bool(up), False, True, ())
         yield from self.went_on(s, actor, me, f"kills {call[1]}", ended)
 
@@ -976,6 +1076,7 @@ class World:
     def do_listen(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
         me[TOKEN] = me[LOST] = 0
+        alone = self.data_is_free(s)
         if not self.fence(s, entry):
             me[LOST] = FAILED_TO_LISTEN
             yield from self.went_on(s, actor, me, "listens", ("step", "token_gone"))
@@ -983,13 +1084,36 @@ class World:
             self.at_stake.update(("I1", "I3"))
             me[LOST] = FAILED_TO_LISTEN
             yield from self.went_on(s, actor, me, "listens", ("step", "listen_lost"))
+        elif not alone:
+            s[HOLDERS] &= ~self.bit(actor)
+            me[LOST] = FAILED_TO_LISTEN
+            yield from self.went_on(s, actor, me, "listens", ("step", "data_held"))
         else:
+            s[SERVE] |= self.bit(actor)
             if entry[LOST] == BURIED:
                 self.bad("V9", "a worker came up that was spawned before a stop was verified")
             s[SERVED] += 1
             self.check_generations(s)
-            me[SINCE] = s[SERVED]
             yield from self.went_on(s, actor, me, "listens", ("step", "listen_ok"))
+
+    def data_is_free(self, s: Any) -> bool:
+        """Rule 17: nobody else runs the app on this data dir."""
+        return not s[SERVE]
+
+    def do_take_data(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        s = list(state)
+        held = bool(s[SERVE] & ~self.bit(actor)) and not s[SERVE] & self.bit(actor)
+        if not held:
+            s[SERVE] |= self.bit(actor)
+        event = "data_held" if held else "data_taken"
+        yield from self.went_on(s, actor, list(entry), "takes the serve lock", ("step", event))
+
+    def do_free_data(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        if entry[APP]:
+            self.bad("I9", "the serve lock was let go under the app")
+        s = list(state)
+        s[SERVE] &= ~self.bit(actor)
+        yield from self.went_on(s, actor, list(entry), "lets the serve lock go", None)
 
     def fence(self, s: Any, entry: Any) -> bool:
         """Rule 6: the lock still carries the parent's token."""
@@ -1054,6 +1178,9 @@ class World:
                 self.bad("V8", "the first healthy answer came before `up`")
             self.check_accepts(s, actor)
             s[ACCEPTS] |= self.bit(actor)
+            self.at_stake.add("I10")
+            if s[NAMED][:1] != (self.pid(actor),):
+                self.bad("I10", "a worker serves that the serve lock does not name")
         yield from self.went_on(s, actor, me, f"is {row.dest} ({row.event})", None)
 
     def do_await_socket(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -1062,10 +1189,14 @@ class World:
             me[PASSED] = 0
             s[SERVED] += 1
             self.check_generations(s)
-            me[SINCE] = s[SERVED]
             yield from self.went_on(
                 s, actor, me, "receives the socket", ("step", "socket_received")
             )
+            return
+        if self.broken.get(self.builds[entry[BUILD]].version) == NO_WAIT:
+            s = list(state)
+            self.die(s, actor, 1, ITS_FAULT)
+            yield Move(actor, "dies while it waits", None, False, tuple(s))
             return
         if entry[ORPHAN]:
             yield from self.simple(state, actor, entry, "reads", ("step", "pipe_closed"))
@@ -1097,9 +1228,10 @@ class World:
     def do_drain(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s, me = list(state), list(entry)
         s[ACCEPTS] &= ~self.bit(actor)
-        self.answer(s, actor, 0)
+        self.answer(s, actor, 0, bool(entry[CHILDREN]))
         me[INBOX] = tuple((what, 0) for what, _ in me[INBOX])
-        yield from self.went_on(s, actor, me, "drains", None)
+        gone = call[1] is not None and state[self.slot(call[1])][LID] == DEAD
+        yield from self.went_on(s, actor, me, "drains", not gone)
 
     def do_stop_app(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         me = list(entry)
@@ -1115,6 +1247,8 @@ class World:
                 self.bad("I6", "the PID file names a living process without the port")
             if entry[APP]:
                 self.bad("I2", "the port was closed under the app")
+        elif s[SERVE] & bit and entry[APP]:
+            self.bad("I9", "the serve lock was let go under the app")
         self.closed(s, actor)
         self.count_recycle(s, entry)
         yield from self.went_on(s, actor, list(entry), "closes the port", None)
@@ -1123,7 +1257,11 @@ class World:
         """L3, where a recycle can't be taken back."""
         local = self.automata.locals[entry[LID]]
         most = self.configuration.recycles
-        if most is not None and local.recycle and local.state == states.PASSING_SOCKET:
+        if (
+            most is not None
+            and local.recycle
+            and local.state in (states.PASSING_SOCKET, states.CLOSING)
+        ):
             s[RECYCLES] += 1
             if s[RECYCLES] == most:
                 self.at_stake.add("L3")
@@ -1141,6 +1279,7 @@ class World:
                 self.bad("I6", "the PID file names one who gave the port away")
             s[child] = (*s[child][:PASSED], 1, *s[child][PASSED + 1 :])
             self.shared(s, child)
+            s[SERVE] |= self.bit(child)
             self.count_recycle(s, entry)
         yield from self.went_on(s, actor, list(entry), f"passes the socket to {call[1]}", alive)
 

@@ -10,17 +10,19 @@ idle: recycle_spent -> failed, worker_leaving -> handing-off
 idle: worker_starting -> idle, worker_silent -> idle
 idle: port_dark -> locking, launches_spent -> failed, nothing_recorded -> failed
 idle: port_foreign -> failed, build_rejected -> failed, deadline_passed -> failed
+idle: worker_elsewhere -> locking, moved_already -> failed
 
 locking: worker_fits -> verified, worker_leaving -> handing-off
 locking: worker_starting -> locking, worker_silent -> locking
 locking: nothing_recorded -> failed, port_foreign -> failed, build_rejected -> failed
-locking: older_worker -> idle, older_worker_again -> failed
+locking: older_worker -> idle, older_worker_again -> failed, moved_already -> failed
 locking: lock_acquired -> spawning, lock_stale_stolen -> spawning
 locking: lock_held -> locking, lock_refused -> failed, deadline_passed -> failed
 
 handing-off: worker_fits -> verified, worker_leaving -> handing-off
 handing-off: worker_starting -> handing-off, worker_silent -> handing-off
-handing-off: ask_accepted -> handing-off, ask_missed -> idle
+handing-off: ask_accepted -> handing-off, ask_joined -> handing-off, ask_missed -> idle
+handing-off: worker_elsewhere -> locking, moved_already -> failed
 handing-off: called_off -> idle, handover_refused -> failed
 handing-off: older_worker -> idle, older_worker_again -> failed
 handing-off: port_dark -> locking, lock_held -> handing-off
@@ -33,6 +35,11 @@ spawning: child_lost -> idle, child_stopped -> failed, child_left -> idle
 spawning: child_deadline -> spawning
 spawning: child_failed -> spawning, child_failed_last -> failed
 spawning: child_killed -> spawning, child_killed_last -> failed
+spawning: data_held -> idle, data_held_elsewhere -> failed, deadline_passed -> failed
+spawning: elsewhere_under_lock -> spawning/moving
+
+spawning/moving: move_asked -> spawning/moving, data_held -> spawning/moving
+spawning/moving: ask_missed -> spawning, serve_lock_free -> spawning, deadline_passed -> failed
 """
 
 STOP = """
@@ -46,36 +53,42 @@ locking: lock_acquired -> locking/holding, lock_stale_stolen -> locking/holding
 locking: lock_held -> locking, lock_refused -> failed, not_dark -> idle
 locking: deadline_passed -> failed
 
-locking/holding: port_dark -> verified, not_dark -> idle
+locking/holding: port_dark -> verified, not_dark -> idle, data_held -> idle
+locking/holding: data_held_elsewhere -> failed, deadline_passed -> failed
 """
 
 WORKER = """
-idle: listen_ok -> idle/bound, listen_lost -> failed, token_gone -> failed
-idle/bound: pid_written -> idle/starting, stop_asked -> idle/stopped
+idle: listen_ok -> idle/bound, listen_lost -> failed, token_gone -> failed, data_held -> failed
+idle/bound: named -> idle/named
+idle/named: pid_written -> idle/starting, stop_asked -> idle/stopped
 idle/starting: app_up -> verified, app_failed -> failed, wrong_version -> failed
 idle/starting: own_deadline -> failed, stop_asked -> idle/stopped
 
 idle/standby: imported -> idle/ready, app_failed -> failed, wrong_version -> failed
 idle/standby: own_deadline -> failed, pipe_closed -> idle/stopped
 idle/ready: socket_received -> idle/adopted, pipe_closed -> idle/stopped, stop_asked -> idle/stopped
-idle/adopted: pid_written -> idle/starting
+idle/adopted: named -> idle/named, data_held -> failed
 
-verified: handover_asked -> locking, stop_asked -> idle/stopping
-locking: handover_asked -> locking, stop_asked -> idle/stopping, is_current -> verified
+verified: handover_asked -> locking, stop_asked -> handing-off/stopping
+locking: handover_asked -> locking, stop_asked -> handing-off/stopping, is_current -> verified
 locking: lock_acquired -> handing-off, lock_stale_stolen -> handing-off
 locking: lock_held -> locking, lock_refused -> verified, lock_wait_over -> verified
 
-handing-off: left_to_manager -> idle/stopping, record_unusable -> verified
+handing-off: left_to_manager -> handing-off/stopping, record_unusable -> verified
 handing-off: rebind_chosen -> handing-off/draining, standby_spawned -> handing-off/warming-up
 
-handing-off/warming-up: handover_asked -> handing-off/warming-up, stop_asked -> idle/stopping
+handing-off/warming-up: handover_asked -> handing-off/warming-up, stop_asked -> handing-off/stopping
 handing-off/warming-up: standby_failed -> verified, standby_gone -> verified
 handing-off/warming-up: standby_ready -> handing-off/draining
 
 handing-off/draining: drained -> handing-off/drained
+handing-off/draining: standby_failed -> verified, standby_gone -> verified
 handing-off/drained: app_down -> handing-off/app-down
-handing-off/app-down: pid_removed -> handing-off/passing-socket
-handing-off/passing-socket: closed -> spawning, socket_passed -> handing-off/awaiting-successor
+handing-off/app-down: pid_removed -> handing-off/closing
+handing-off/app-down: pid_removed_to_pass -> handing-off/passing-socket
+handing-off/closing: closed -> spawning
+handing-off/passing-socket: socket_passed -> handing-off/awaiting-successor
+handing-off/passing-socket: standby_failed -> handing-off/resuming
 handing-off/passing-socket: standby_gone -> handing-off/resuming
 
 spawning: stop_asked -> idle/stopped, no_record -> failed, spawned -> handing-off/awaiting-child
@@ -93,13 +106,14 @@ handing-off/awaiting-successor: child_failed -> handing-off/resuming
 handing-off/awaiting-successor: child_killed -> handing-off/resuming
 
 handing-off/resuming: stop_asked -> idle/stopped
-handing-off/resuming: pid_written -> handing-off/resuming-pid-written
-handing-off/resuming-pid-written: app_up -> verified, app_failed -> failed
+handing-off/resuming: named -> handing-off/resuming-named
+handing-off/resuming-named: pid_written -> handing-off/resuming-pid-written
+handing-off/resuming-pid-written: app_up -> verified, app_failed -> failed, own_deadline -> failed
 
-idle/stopping: drained -> idle/stopping-drained
-idle/stopping-drained: app_down -> idle/stopping-app-down
-idle/stopping-app-down: pid_removed -> idle/stopping-pid-removed
-idle/stopping-pid-removed: closed -> idle/stopped
+handing-off/stopping: drained -> handing-off/stopping-drained
+handing-off/stopping-drained: app_down -> handing-off/stopping-app-down
+handing-off/stopping-app-down: pid_removed -> handing-off/stopping-pid-removed
+handing-off/stopping-pid-removed: closed -> idle/stopped
 """
 
 

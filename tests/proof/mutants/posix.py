@@ -171,8 +171,7 @@ POSIX_FAULTS = (
             Edit(
                 WORLD,
                 "            me[SINCE] = s[SERVED]\n"
-                "            yield from self.went_on(\n"
-                '                s, actor, me, "receives the socket"',
+                '            yield from self.went_on(s, actor, me, "receives the socket"',
                 "            me[SINCE] = 0\n"
                 '            yield from self.went_on(s, actor, me, "receives the socket"',
             ),

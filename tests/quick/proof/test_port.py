@@ -212,8 +212,8 @@ class SimulatedPort:
         """Let a process take one step and give what came of it."""
         world, s = self._world, self._state
         if what == "connect":
-            kind = world.look(s)[1]
-            accepting = world.accepting(s)
+            kind = world.look(s, 0)[1]
+            accepting = world.accepting(s, s[ACCEPTS])
             return {"dark": "refused", "silent": "unanswered"}.get(
                 kind, NAMES[accepting - world.first_worker] if accepting else ""
             )

@@ -1,0 +1,173 @@
+"""The serve lock: at most one process runs the app on a data dir.
+
+An exclusive lock of the open file description (fcntl(2), F_OFD_SETLK) on a file that is never
+unlinked: it travels with the descriptor, ends with its last copy or at one unlock for all, and
+can be looked at without being taken. Its content, who serves where, is a hint; the lock is the
+fact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import struct
+import sys
+
+from .. import files
+from ..errors import FilesError
+from ..generation import Generation
+from .process_identity import boot_id, self_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .._named_tuple import NamedTuple
+
+CONTENT_BYTES = 1024  # written in place and padded: a rename would leave the lock on another file
+SUPPORTED = sys.platform == "linux" and hasattr(fcntl, "F_OFD_SETLK")
+
+_FLOCK = "hhqqi4x"  # fcntl(2) on Linux: type, whence, start, length, pid
+_NO_SUCH_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+class Holder(NamedTuple):
+    """Who a serve lock says runs the app: where it answers, from where that can be reached."""
+
+    pid: int
+    host: str
+    port: int
+    network: str
+    node: str
+    instance: str
+    generation: Generation
+
+
+class ServeLock:
+    """One process's copy of the lock; `fd` is -1 while it has none.
+
+    On a file system without such locks `trouble` says so, once, and the address alone decides.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd = -1
+        self.trouble = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has a copy."""
+        return self.fd >= 0
+
+    def take(self) -> bool:
+        """Take the lock; False when somebody has it; raises FilesError."""
+        if self.held:
+            return True
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise FilesError(self.path, error.strerror or str(error)) from error
+        try:
+            self._lock(fd, fcntl.F_WRLCK)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                os.close(fd)
+                return False
+            if error.errno not in _NO_SUCH_LOCKS:
+                os.close(fd)
+                raise FilesError(self.path, error.strerror or str(error)) from error
+            self.trouble = (
+                f"the file system of {self.path} has no locks of open files: "
+                "only the address keeps a second worker away"
+            )
+        self.fd = fd
+        return True
+
+    def adopt(self, fd: int) -> None:
+        """Go on with a copy that came from the predecessor."""
+        self.fd = fd
+
+    def name(self, holder: Holder) -> None:
+        """Write who serves into the file; raises FilesError."""
+        said = holder._asdict() | {"start": self_token()}
+        said |= {"generation": holder.generation.number, "line": holder.generation.line}
+        content = json.dumps(said).encode().ljust(CONTENT_BYTES)
+        try:
+            written = os.pwrite(self.fd, content, 0)
+            if written != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise FilesError(self.path, error.strerror or str(error)) from error
+
+    def is_at_its_path(self) -> bool:
+        """Whether the file that is locked is still the one at its path."""
+        try:
+            there, ours = os.stat(self.path), os.fstat(self.fd)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def release(self) -> None:
+        """Unlock for every process that has a copy, then close ours."""
+        if self.held:
+            with contextlib.suppress(OSError):
+                self._lock(self.fd, fcntl.F_UNLCK)
+            self.close()
+
+    def close(self) -> None:
+        """Close our copy: the lock goes on where another process has one."""
+        if self.held:
+            os.close(self.fd)
+            self.fd = -1
+
+    @staticmethod
+    def _lock(fd: int, how: int) -> None:
+        if not SUPPORTED:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, how, os.SEEK_SET, 0, 0, 0))
+
+
+def is_held(path: str) -> bool:
+    """Whether some process has the lock, without taking it; doubt falls on no."""
+    if not SUPPORTED:
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked))
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return bool(found[0] != fcntl.F_UNLCK)
+
+
+def holder_in(path: str) -> Holder | None:
+    """Give who the file says serves; None for what is no such content."""
+    try:
+        said = json.loads(files.read(path) or b"")
+        texts = [said[key] for key in ("host", "network", "node", "instance", "line")]
+        numbers = [said[key] for key in ("pid", "port", "generation")]
+    except (FilesError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not all(type(text) is str for text in texts) or not all(type(n) is int for n in numbers):
+        return None
+    host, network, node, instance, line = texts
+    pid, port, number = numbers
+    return Holder(pid, host, port, network, node, instance, Generation(line, number))
+
+
+def network_id() -> str:
+    """Give what tells the network namespace of this process from all others, of any host."""
+    if sys.platform == "linux":
+        try:
+            return f"{boot_id().partition('/')[0]}/{os.readlink('/proc/self/ns/net')}"
+        except OSError:
+            return "?"
+    return boot_id()
