@@ -33,7 +33,12 @@ from incumbent.lifecycle.lock.spawn_lock import HELD, owner_in
 from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, VERIFIED
 from incumbent.lifecycle.machine.tables import MACHINES, Row
 from incumbent.lifecycle.messages import say
-from incumbent.lifecycle.posix.child_process import READY_BYTE, UP_BYTE, Process
+from incumbent.lifecycle.posix.child_process import (
+    READY_BYTE,
+    TAKES_SERVE_LOCK,
+    UP_BYTE,
+    Process,
+)
 from incumbent.lifecycle.posix.lock_holder import CHILD_GRACE_S, LockHolder
 from incumbent.lifecycle.posix.secret import admin_token, token_now
 from incumbent.lifecycle.record import Build, NewerFormatError, numbered
@@ -571,15 +576,33 @@ class PosixWorker(LockHolder):
         self._successor = child.pid
         return ChildExit(None, up=True)
 
-    async def drain(self) -> None:
-        """Stop accepting; finish what is in flight, under a deadline."""
-        for number in list(self._futures):
-            await self.accept_ask(Request("", number))  # nobody in flight may wait for what is over
-        host = self._hosted_app.connections
+    async def drain(self, child: Child | None) -> bool:
+        """Stop accepting; finish what is in flight, under a deadline.
+
+        False when the standby that waits for the socket has died meanwhile: nothing is over yet.
+        """
+        for number in list(self._futures):  # nobody in flight may wait for what is over
+            await self.accept_ask(Request("", number), joined=child is not None)
+        draining = asyncio.ensure_future(self._drained(keep=child is not None))
+        if child is None:
+            await draining
+            return True
+        dying = asyncio.ensure_future(self._hear(self.process(child)))
+        await asyncio.wait({draining, dying}, return_when=asyncio.FIRST_COMPLETED)
+        if draining.done() and not (dying.done() and not dying.result()):
+            dying.cancel()
+            return True
+        draining.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await draining
+        return False
+
+    async def _drained(self, keep: bool) -> None:
+        connections = self._hosted_app.connections
         try:
-            told = await host.drain(bool(self._processes), self.worker.drain_timeout)
+            told = await connections.drain(keep, self.worker.drain_timeout)
         except Exception as error:  # the app still has to end, the port to be passed on
-            host.cut()
+            connections.cut()
             told = [f"everything cut off, since the drain failed: {error!r}"]
         for sentence in told:
             print(f"incumbent: on the way out: {sentence}", file=sys.stderr)
@@ -594,9 +617,13 @@ class PosixWorker(LockHolder):
         """Give the standby the listening socket; False when it is gone."""
         assert self._listener is not None
         self._alone = False
-        pipe = self.process(child).pipe
+        takes_lock = TAKES_SERVE_LOCK in child.build.strategies
         return socket_passing.send(
-            pipe, self._listener, self._hosted_app.connections.kept, self._shared
+            self.process(child).pipe,
+            self._listener,
+            self._hosted_app.connections.kept,
+            self._shared,
+            self._data.fd if takes_lock else -1,
         )
 
     async def await_socket(self) -> StepResult:
@@ -619,6 +646,8 @@ class PosixWorker(LockHolder):
         self._learn_token()
         self._listener, self._kept = received.listener, received.kept
         self._shared = self._shared or received.shared
+        if received.serve_lock >= 0:
+            self._data.adopt(received.serve_lock)
         self._since = time.monotonic()
         return StepResult("socket_received")
 

@@ -18,12 +18,17 @@ _CHUNK = 200  # the kernel passes at most 253 descriptors in one message (unix(7
 PASS_TIMEOUT_S = 2.0
 
 
-class Baton(NamedTuple):
-    """What was passed; `shared` says that a service manager holds the listener too."""
+class Passed(NamedTuple):
+    """What was passed.
+
+    `shared` says that a service manager holds the listener too; `serve_lock` is the descriptor of
+    the serve lock, -1 from a predecessor of the first edition.
+    """
 
     listener: socket.socket
     kept: list[socket.socket]
     shared: bool
+    serve_lock: int
 
 
 def send(
@@ -31,16 +36,19 @@ def send(
     listener: socket.socket,
     kept: list[socket.socket],
     shared: bool = False,
+    serve_lock: int = -1,
 ) -> bool:
     """Send the listening socket; False when the standby is gone.
 
-    Connections that the kernel does not take any more stay with the sender.
+    `serve_lock` goes with it, where it is a descriptor. Connections that the kernel does not take
+    any more stay with the sender.
     """
     pipe.settimeout(PASS_TIMEOUT_S)
     chunks = [kept[i : i + _CHUNK] for i in range(0, len(kept), _CHUNK)]
     try:
+        first = [listener.fileno()] + [serve_lock] * (serve_lock >= 0)
         socket.send_fds(
-            pipe, [_HEAD.pack(_SHARED if shared else _LISTENER, len(chunks))], [listener.fileno()]
+            pipe, [_HEAD.pack(_SHARED if shared else _LISTENER, len(chunks))], first
         )
         for chunk in chunks:
             fds = [connection.fileno() for connection in chunk]
@@ -50,7 +58,7 @@ def send(
     return True
 
 
-def receive(pipe: socket.socket) -> Baton | None:
+def receive(pipe: socket.socket) -> Passed | None:
     """Wait for the listening socket; None when the predecessor is gone, or there is no descriptor
     for it.
 
@@ -72,7 +80,7 @@ def receive(pipe: socket.socket) -> Baton | None:
             kept += _with_room(more[2])
     except OSError:
         return None
-    return Baton(listener, kept, kind == _SHARED)
+    return Passed(listener, kept, kind == _SHARED, fds[1] if len(fds) > 1 else -1)
 
 
 def _with_room(fds: list[int]) -> list[socket.socket]:
