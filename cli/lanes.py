@@ -19,6 +19,7 @@ LANES = {
         Lane("looking", (s.IDLE,)),
         Lane("a worker is there:\nasking it to go", (s.HANDING_OFF,)),
         Lane("nobody is there:\ncoming up", (s.LOCKING, s.SPAWNING)),
+        Lane("moving it here", (s.MOVING,)),
         Lane("", (s.VERIFIED, s.FAILED)),
     ),
     "stop": (
@@ -29,13 +30,16 @@ LANES = {
     ),
     "worker": (
         Lane("coming up\nas a successor", (s.STANDBY, s.READY, s.ADOPTED)),
-        Lane("coming up", (s.IDLE, s.BOUND, s.STARTING)),
+        Lane("coming up", (s.IDLE, s.BOUND, s.NAMED, s.STARTING)),
         Lane("serving", (s.VERIFIED, s.LOCKING, s.HANDING_OFF)),
         Lane("seamlessly,\nstill serving", (s.WARMING_UP,)),
-        Lane("handing off,\neither way", (s.DRAINING, s.DRAINED, s.APP_DOWN, s.PASSING_SOCKET)),
-        Lane("handing off\nseamlessly", (s.AWAITING_SUCCESSOR,)),
-        Lane("seamlessly,\nbut no successor", (s.RESUMING, s.RESUMING_PID_WRITTEN)),
-        Lane("handing off\nby rebind", (s.SPAWNING, s.AWAITING_CHILD)),
+        Lane("handing off,\neither way", (s.DRAINING, s.DRAINED, s.APP_DOWN)),
+        Lane("handing off\nseamlessly", (s.PASSING_SOCKET, s.AWAITING_SUCCESSOR)),
+        Lane(
+            "seamlessly,\nbut no successor",
+            (s.RESUMING, s.RESUMING_NAMED, s.RESUMING_PID_WRITTEN),
+        ),
+        Lane("handing off\nby rebind", (s.CLOSING, s.SPAWNING, s.AWAITING_CHILD)),
         Lane(
             "stopping",
             (s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN, s.STOPPING_PID_REMOVED),
@@ -51,6 +55,7 @@ MAIN_WAY = {
     "worker": (
         s.IDLE,
         s.BOUND,
+        s.NAMED,
         s.STARTING,
         s.VERIFIED,
         s.LOCKING,

@@ -93,7 +93,11 @@ class Health:
             if not isinstance(text, str):
                 raise ValueError(f"no {name}")
             texts[name] = text
-        texts["state"] = states.OF_FIRST_EDITION.get(texts["state"], texts["state"])
+        then, phase = texts["state"], texts.pop("phase")
+        if phase and states.IN_FIRST_EDITION.get(phase, phase) == then:
+            texts["state"] = phase
+        else:
+            texts["state"] = states.OF_FIRST_EDITION.get(then, then)
         managed = said.get("managed") is True
         generation = Generation(texts.pop("line"), _number(said.get("generation")))
         return cls(
@@ -107,9 +111,15 @@ class Health:
         )
 
     def to_json(self) -> dict[str, object]:
-        """Give the report as the health endpoint says it."""
+        """Give the report as the health endpoint says it.
+
+        `state` is told in the words of 0.1.0, whose launchers take an unknown one for a stranger's;
+        `phase` is today's.
+        """
         said = {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
-        return said | {"generation": self.generation.number, "line": self.generation.line}
+        said |= {"generation": self.generation.number, "line": self.generation.line}
+        then = states.IN_FIRST_EDITION.get(self.state, self.state)
+        return said | {"state": then, "phase": self.state}
 
     def __repr__(self) -> str:
         return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
@@ -130,6 +140,7 @@ _TEXTS = (
     "host",
     "instance",
     "line",
+    "phase",
     "refusal",
     "service",
     "started_at",
@@ -140,7 +151,7 @@ _TEXTS = (
 )
 
 
-_NEWER = frozenset({"refusal", "host", "line"})  # what the first workers did not tell
+_NEWER = frozenset({"host", "line", "phase", "refusal"})  # what the first workers did not tell
 
 
 def _number(said: object) -> int:

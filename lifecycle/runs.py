@@ -102,7 +102,7 @@ def _launch(
     event = _finish(launcher, spawner, NotVerifiedError)
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
         say(launcher.notices)
-        launcher = PosixLauncher(worker, "spawner", origin, launcher.remaining, began, watching)
+        launcher = PosixLauncher(worker, "spawner", origin, launcher.remaining, noted, watching)
         spawner = Spawner(launcher, restart)
         event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health

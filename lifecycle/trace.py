@@ -22,8 +22,10 @@ class Trace:
     """Where one run of one machine writes what it did.
 
     `origin` says through which way in the run came: cli, hook, mcp, api or handover. A row that
-    repeats itself while the run waits is written once. A journal that can't be written never
-    stops a run: `trouble` then holds the sentence, and the next line says how many were `lost`.
+    repeats itself while the run waits is written once. `generation` is the number of a worker's own
+    launch, of the last one that a launcher knows of; 0 before it knows any. A journal that can't be
+    written never stops a run: `trouble` then holds the sentence, and the next line says how many
+    were `lost`.
     """
 
     def __init__(self, path: str, machine: str, run: str, origin: str) -> None:
@@ -32,6 +34,8 @@ class Trace:
         self._entered = time.monotonic()
         self._last: tuple[str, str, str] | None = None
         self._lost = 0
+        self._host = os.uname().nodename
+        self.generation = 0
         self.trouble = ""
 
     def note(self, row: tuple[str, str, str], detail: str) -> None:
@@ -46,12 +50,14 @@ class Trace:
         self._last = (event, source, dest)
         wall = time.time()
         said: dict[str, str | int | float] = {
-            "format": FORMAT,
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall)) + f"{wall % 1:.6f}Z"[1:],
+            "format": FORMAT,
             "mono": round(now, 6),
             "machine": self._machine,
             "run": self._run,
             "pid": os.getpid(),
+            "host": self._host,
+            "generation": self.generation,
             "origin": self._origin,
             "from": source,
             "event": event,

@@ -94,6 +94,7 @@ class PosixWorker(LockHolder):
         self._trace = Trace(
             worker.path("trace.jsonl"), "worker", self.instance[:12], context.origin
         )
+        self._trace.generation = self._generation.number
         leave_children(worker.host, worker.port, self._pipes)
 
     # What the endpoints see.
@@ -233,6 +234,7 @@ class PosixWorker(LockHolder):
             self.notices.append(str(error))
             return
         self._generation = record.generation
+        self._trace.generation = self._generation.number
 
     def _new_listener(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.worker.host else socket.AF_INET
@@ -652,9 +654,9 @@ class PosixWorker(LockHolder):
         return StepResult("socket_received")
 
     def _pipes(self) -> list[Any]:
-        """Give our ends of the pairs by which we and ours report."""
+        """Give the serve lock, our ends of the pairs by which we and ours report."""
         pipes = [self._context.pipe, *(process.pipe for process in self._processes.values())]
-        return [pipe for pipe in pipes if hasattr(pipe, "fileno")]
+        return [self._data, *(pipe for pipe in pipes if hasattr(pipe, "fileno"))]
 
     def tick(self) -> None:
         """Renew what changes by the second."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._small_json import loads, read_small
 from ..generation import Generation
+from ..trust import check_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 def noted_now(worker: Worker) -> Generation | None:
     """Give the highest number in the launch record; None where it has none that can be read."""
     try:
-        said = loads(read_small(worker.path("launch.json")))
+        said = loads(read_small(worker.path("launch.json"), check_open))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(said, dict):

@@ -62,6 +62,10 @@ class ServeLock:
         """Whether this process has a copy."""
         return self.fd >= 0
 
+    def fileno(self) -> int:
+        """Give the descriptor of our copy; -1 while there is none."""
+        return self.fd
+
     def take(self) -> bool:
         """Take the lock; False when somebody has it; raises FilesError."""
         if self.held:

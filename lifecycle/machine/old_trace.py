@@ -16,6 +16,17 @@ _EVENTS = {
     "baton_passed": "socket_passed",
     "lease_gone": "token_gone",
 }
+# Ways that 0.1.0 had and the tables have no more: it named no holder of a serve lock.
+ROWS_THEN = frozenset(
+    {
+        ("pid_written", states.BOUND, states.STARTING),
+        ("stop_asked", states.BOUND, states.STOPPED),
+        ("pid_written", states.ADOPTED, states.STARTING),
+        ("pid_removed", states.APP_DOWN, states.PASSING_SOCKET),
+        ("closed", states.PASSING_SOCKET, states.SPAWNING),
+        ("pid_written", states.RESUMING, states.RESUMING_PID_WRITTEN),
+    }
+)
 _VALUES = {"from": states.OF_FIRST_EDITION, "to": states.OF_FIRST_EDITION, "event": _EVENTS}
 
 

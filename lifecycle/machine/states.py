@@ -83,5 +83,14 @@ OF_FIRST_EDITION = {
     "handing-off/shepherding": AWAITING_SUCCESSOR,
     "handing-off/tending": AWAITING_CHILD,
     "handing-off/resuming-listed": RESUMING_PID_WRITTEN,
+    "idle/stopping": STOPPING,
+    "idle/stopping-drained": STOPPING_DRAINED,
+    "idle/stopping-app-down": STOPPING_APP_DOWN,
     "idle/stopping-unlisted": STOPPING_PID_REMOVED,
+}
+# What 0.1.0 would have called a state of today, so that its launchers know where a worker stands.
+IN_FIRST_EDITION = {today: then for then, today in OF_FIRST_EDITION.items()} | {
+    NAMED: BOUND,
+    CLOSING: "handing-off/offering",
+    RESUMING_NAMED: RESUMING,
 }

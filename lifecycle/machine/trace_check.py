@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import states as s
-from .old_trace import in_words_of_today
+from .old_trace import ROWS_THEN, in_words_of_today
 from .tables import MACHINES
 
 SERVICE_BEGINS = frozenset({"listen_ok", "socket_received"})
-SERVICE_ENDS = "pid_removed"
+SERVICE_ENDS = frozenset({"pid_removed", "pid_removed_to_pass"})
 SERVICE_RESUMES = ("app_up", s.RESUMING_PID_WRITTEN)
 IN_SERVICE = s.SERVING_STATES | s.COMING_UP_STATES | {s.DRAINING, s.DRAINED, s.APP_DOWN}
 IN_SERVICE |= {s.STOPPING, s.STOPPING_DRAINED, s.STOPPING_APP_DOWN}
@@ -41,6 +41,7 @@ class _Line(NamedTuple):
     event: str
     dest: str
     lost: bool  # lines of the run that came before could not be written
+    old: bool  # written by the first edition
 
 
 class _Run:
@@ -91,7 +92,8 @@ class _Checking:
         if self.lines == 1:
             self._oldest = line.mono
         rows, initials, _ = MACHINES[line.machine]
-        if (line.event, line.source, line.dest) not in rows:
+        row = (line.event, line.source, line.dest)
+        if row not in rows and not (line.old and row in ROWS_THEN):
             yield f"{line.machine} has no row {line.event}: {line.source} -> {line.dest}"
         run = self.runs.get((line.machine, line.run))
         if run is not None:
@@ -152,7 +154,7 @@ class _Served:
                 self._displaced.add(str(self._holder))  # killed, unless it writes again
             self._holder, self._ever = line.run, True
         if self._holder == line.run and (
-            line.event == SERVICE_ENDS or line.dest in MACHINES["worker"][2]
+            line.event in SERVICE_ENDS or line.dest in MACHINES["worker"][2]
         ):
             self._holder = None
 
@@ -170,6 +172,7 @@ def _read(text: bytes) -> _Line:
         raise ValueError("no JSON") from error
     if not isinstance(said, dict):
         raise ValueError("no JSON object")
+    old = "format" not in said
     said = in_words_of_today(said)
     for key in _TEXTS:
         if not isinstance(said.get(key), str):
@@ -183,7 +186,8 @@ def _read(text: bytes) -> _Line:
         raise ValueError(f"no machine {machine!r}")
     entered = mono - spent / 1000
     lost = bool(said.get("lost"))
-    return _Line(machine, run, pid, mono, entered, said["from"], said["event"], said["to"], lost)
+    row = said["from"], said["event"], said["to"]
+    return _Line(machine, run, pid, mono, entered, *row, lost, old)
 
 
 def _number(said: dict[str, object], key: str) -> float:

@@ -27,10 +27,10 @@ ROLE_VARIABLE = "INCUMBENT_ROLE"
 STANDBY_ROLE = "understudy"  # as 0.1.0 called it; parent and child may be of two versions
 ORIGIN_VARIABLE = "INCUMBENT_ORIGIN"
 EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
+GENERATION_VARIABLE = "INCUMBENT_GENERATION"
 # What 0.1.0 called two of them: a parent gives both names, a child takes either, so that a handover
 # from one edition to the other, either way, needs no third.
 FIRST_NAMES = {TOKEN_VARIABLE: "INCUMBENT_LEASE", ORIGIN_VARIABLE: "INCUMBENT_DOOR"}
-GENERATION_VARIABLE = "INCUMBENT_GENERATION"
 SPAWN_VARIABLES = (
     PIPE_VARIABLE,
     TOKEN_VARIABLE,
@@ -39,6 +39,7 @@ SPAWN_VARIABLES = (
     ROLE_VARIABLE,
     EARLY_VARIABLE,
     GENERATION_VARIABLE,
+    *FIRST_NAMES.values(),
 )
 
 READY_BYTE = b"r"

@@ -123,7 +123,9 @@ class PosixLauncher(LockHolder):
         if rejection is not None:
             self.notices.append(_rejected_sentence(rejection.version, rejection.reason))
         recorded = after.recorded
-        return Run(self._noted or after.generation, recorded.version if recorded else "")
+        noted = self._noted or after.generation
+        self.trace.generation = noted.number
+        return Run(noted, recorded.version if recorded else "")
 
     def give_way(self) -> bool:
         """Take off the record what can't come up any more, if the own build could stand in.

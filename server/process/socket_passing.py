@@ -47,9 +47,7 @@ def send(
     chunks = [kept[i : i + _CHUNK] for i in range(0, len(kept), _CHUNK)]
     try:
         first = [listener.fileno()] + [serve_lock] * (serve_lock >= 0)
-        socket.send_fds(
-            pipe, [_HEAD.pack(_SHARED if shared else _LISTENER, len(chunks))], first
-        )
+        socket.send_fds(pipe, [_HEAD.pack(_SHARED if shared else _LISTENER, len(chunks))], first)
         for chunk in chunks:
             fds = [connection.fileno() for connection in chunk]
             socket.send_fds(pipe, [_HEAD.pack(_MORE, len(fds))], fds)

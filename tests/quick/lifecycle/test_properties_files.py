@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from incumbent.lifecycle import files
 from incumbent.lifecycle.client.probe import classify
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
+from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import (
     FOREIGN,
     WORKER_LEAVING,
@@ -132,6 +133,7 @@ RECORDS = st.builds(
     good=st.none() | BUILDS,
     rejected=st.lists(REJECTIONS, max_size=3).map(tuple),
     pinned=WORDS,
+    generation=st.builds(Generation, line=st.text("abc", min_size=1), number=st.integers(0, 2**31)),
 )
 RECORD_BYTES = encoded(
     Record(

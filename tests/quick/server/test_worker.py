@@ -182,7 +182,7 @@ def passing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> tuple[PosixWorke
     asyncio.run(parent.release())
     ours, theirs = socket.socketpair()
     one._processes[1] = Process(None, ours)
-    one._hosted_app = SimpleNamespace(host=SimpleNamespace(kept=[], close_kept=lambda: None))
+    one._hosted_app = SimpleNamespace(connections=SimpleNamespace(kept=[], close_kept=lambda: None))
     return one, theirs
 
 

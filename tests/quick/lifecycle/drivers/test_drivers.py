@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from incumbent.lifecycle.drivers.driver import Driver
+from incumbent.lifecycle.drivers.launch_attempts import LAUNCHES
 from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     EXIT_LOST,
@@ -18,22 +19,34 @@ from incumbent.lifecycle.drivers.ports import (
     SHUTDOWN,
     Child,
     ChildExit,
+    Launch,
     LockResult,
     Reply,
     Request,
     Run,
     StepResult,
+    Target,
 )
-from incumbent.lifecycle.drivers.spawner import LAUNCHES, Spawner
+from incumbent.lifecycle.drivers.spawner import Spawner
 from incumbent.lifecycle.drivers.stopper import Stopper
 from incumbent.lifecycle.drivers.worker import WorkerDriver
-from incumbent.lifecycle.health import DARK, FOREIGN, SILENT, Health, ProbeResult, result_of
+from incumbent.lifecycle.generation import Generation
+from incumbent.lifecycle.health import (
+    DARK,
+    DATA_FREE,
+    FOREIGN,
+    SILENT,
+    Health,
+    ProbeResult,
+    result_of,
+)
 from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.record import Build, Record, Rejection
 
 ENOUGH = 120  # calls: no story here is so long unless it goes round in a circle
-BEGAN = 100.0
+LINE = "line"
+NOTED = Generation(LINE, 100)
 DARK_PORT = ProbeResult(DARK)
 GOT = LockResult(ACQUIRED)
 UP = ChildExit(None, up=True)
@@ -58,10 +71,13 @@ class System:
             "start_app": [StepResult("app_up")],
         }
         kind |= {
+            "look_elsewhere": [ProbeResult(DATA_FREE)],
+            "drain": [True],
+            "take_data": [StepResult("data_taken")],
             "listen": [StepResult("listen_ok")],
             "await_socket": [StepResult("socket_received")],
         }
-        kind |= {"begin": [Run(BEGAN, "2")], "kill": [KILLED_AS_LATE]}
+        kind |= {"begin": [Run(NOTED, "2")], "kill": [KILLED_AS_LATE]}
         self._answers = {verb: list(its) for verb, its in (kind | answers).items()}
         self.calls: list[tuple[Any, ...]] = []
         self.rows: list[Any] = []
@@ -78,10 +94,12 @@ class System:
             if verb == "spawn":
                 self._pids += 1
                 return Child(self._pids, arguments[0])
-            its = self._answers.get(verb, [None])
+            its = self._answers.get("record" if verb == "number_launch" else verb, [None])
             answer = its.pop(0) if len(its) > 1 else its[0]
             if answer is EnoughError:
                 raise EnoughError
+            if verb == "number_launch" and answer is not None:
+                return Launch(answer, Generation(LINE, NOTED.number + 1))
             return answer
 
         return called
@@ -111,14 +129,22 @@ def record(recorded: str = "", good: str = "", rejected: str = "") -> Record:
         build(recorded) if recorded else None,
         build(good) if good else None,
         (entry,) if rejected else (),
+        generation=NOTED,
     )
 
 
 def worker(
-    version: str, state: str = states.VERIFIED, pid: int = 7, since: float = 1.0
+    version: str, state: str = states.VERIFIED, pid: int = 7, number: int = 1, port: int = 0
 ) -> ProbeResult:
     return result_of(
-        Health(pid=pid, version=version, state=state, since=since, instance=f"instance {pid}")
+        Health(
+            pid=pid,
+            version=version,
+            state=state,
+            generation=Generation(LINE, number),
+            instance=f"instance {pid}",
+            port=port,
+        )
     )
 
 
@@ -224,7 +250,7 @@ def test_a_refused_lock_spawns_nothing():
 
 def test_a_newer_worker_is_not_recycled():
     event, system, _ = ensured(
-        probe=[worker("3")], record=[record("3")], ask=[Reply(ACCEPTED)], begin=[Run(BEGAN, "2")]
+        probe=[worker("3")], record=[record("3")], ask=[Reply(ACCEPTED)], begin=[Run(NOTED, "2")]
     )
     assert event == "worker_fits"
     assert "ask" not in system.verbs
@@ -235,22 +261,22 @@ def test_an_older_worker_is_recycled():
         probe=[worker("1"), worker("2", pid=8)], record=[record("2")], ask=[Reply(ACCEPTED)]
     )
     assert event == "worker_fits"
-    assert ("ask", RECYCLE, "instance 7") in system.calls
+    assert ("ask", RECYCLE, Target("instance 7", "", 0)) in system.calls
 
 
 def test_a_restart_is_not_verified_by_the_worker_it_found():
     event, system, _ = restarted(
-        probe=[worker("2"), worker("2", pid=8, since=BEGAN + 1)],
+        probe=[worker("2"), worker("2", pid=8, number=NOTED.number + 1)],
         record=[record("2")],
         ask=[Reply(ACCEPTED)],
     )
     assert event == "worker_fits"
-    assert ("ask", RESTART, "instance 7") in system.calls
+    assert ("ask", RESTART, Target("instance 7", "", 0)) in system.calls
 
 
 def test_a_restart_is_not_verified_by_an_older_version():
     event, _, _ = restarted(
-        probe=[worker("1"), worker("1", pid=8, since=BEGAN + 1)],
+        probe=[worker("1"), worker("1", pid=8, number=NOTED.number + 1)],
         record=[record("2"), record("1", "1", rejected="2")],
         ask=[Reply(ACCEPTED)],
     )
@@ -279,12 +305,17 @@ def test_an_ask_that_missed_is_not_spent():
         ask=[Reply(MISSED), Reply(ACCEPTED)],
     )
     assert event == "worker_fits"
-    assert [call[2] for call in system.calls if call[0] == "ask"] == ["instance 7", "instance 8"]
+    assert [call[2].instance for call in system.calls if call[0] == "ask"] == [
+        "instance 7",
+        "instance 8",
+    ]
 
 
 def test_restarts_that_meet_are_verified_by_one_worker():
     event, system, _ = restarted(
-        probe=[worker("2", pid=8, since=BEGAN + 1)], record=[record("2")], ask=[Reply(ACCEPTED)]
+        probe=[worker("2", pid=8, number=NOTED.number + 1)],
+        record=[record("2")],
+        ask=[Reply(ACCEPTED)],
     )
     assert event == "worker_fits"
     assert "ask" not in system.verbs
@@ -314,7 +345,7 @@ def test_a_foreign_port_is_left_alone():
         probe=[ProbeResult(FOREIGN, None, "a printer")], record=[record("2")]
     )
     assert event == "port_foreign"
-    assert system.verbs == ["begin", "probe"]
+    assert system.verbs == ["begin", "probe", "look_elsewhere"]
 
 
 def test_a_silent_worker_is_waited_for():
@@ -441,7 +472,7 @@ def test_a_worker_touches_nothing_before_it_listens():
 def test_up_is_written_before_the_first_healthy_answer():
     _, system, _ = served()
     opened = [row.event for row in system.rows]
-    assert opened == ["listen_ok", "pid_written", "app_up"]
+    assert opened == ["listen_ok", "named", "pid_written", "app_up"]
     assert system.comes("say_up", "next_ask")
     assert "say_up" in system.verbs
 
@@ -574,7 +605,8 @@ def stopped(**answers: list[Any]) -> tuple[str, System, Stopper]:
 def test_a_stop_proves_the_port_dark_under_the_lock():
     event, system, _ = stopped(probe=[DARK_PORT])
     assert event == "port_dark"
-    assert system.verbs == ["probe", "acquire", "probe", "release"]
+    look = ["probe", "look_elsewhere"]
+    assert system.verbs == [*look, "acquire", *look, "release"]
 
 
 def test_a_stop_that_finds_an_orphan_under_the_lock_looks_again():
@@ -582,4 +614,4 @@ def test_a_stop_that_finds_an_orphan_under_the_lock_looks_again():
         probe=[DARK_PORT, worker("1"), worker("1"), DARK_PORT], ask=[Reply(ACCEPTED)]
     )
     assert event == "port_dark"
-    assert ("ask", SHUTDOWN, "instance 7") in system.calls
+    assert ("ask", SHUTDOWN, Target("instance 7", "", 0)) in system.calls

@@ -7,9 +7,10 @@ import pytest
 from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.machine.trace_check import check
 
-UP_COLD = ("listen_ok", "pid_written", "app_up")
+UP_COLD = ("listen_ok", "named", "pid_written", "app_up")
 TO_SOCKET = ("handover_asked", "lock_acquired", "standby_spawned", "standby_ready")
-OUT = ("drained", "app_down", "pid_removed")
+OUT = ("drained", "app_down", "pid_removed_to_pass")
+LEFT = ("drained", "app_down", "pid_removed")
 
 
 class Story:
@@ -63,10 +64,10 @@ def story():
     story.tell("first", TO_SOCKET[3], *OUT)
     story.tell("second", "socket_received")
     story.tell("first", "socket_passed")
-    story.tell("second", "pid_written", "app_up")
+    story.tell("second", "named", "pid_written", "app_up")
     story.tell("first", "child_ready")
     story.tell("restart", "worker_fits", machine="spawner")
-    story.tell("second", "stop_asked", *OUT, "closed")
+    story.tell("second", "stop_asked", *LEFT, "closed")
     return story
 
 
@@ -227,8 +228,8 @@ def fallen_back(killed_child_writes_again):
     story = Story().tell("first", *UP_COLD, *TO_SOCKET[:3])
     story.tell("second", "imported", start="idle/standby")
     story.tell("first", TO_SOCKET[3], *OUT)
-    story.tell("second", "socket_received", "pid_written")
-    story.tell("first", "socket_passed", "child_killed", "pid_written", "app_up")
+    story.tell("second", "socket_received", "named", "pid_written")
+    story.tell("first", "socket_passed", "child_killed", "named", "pid_written", "app_up")
     if killed_child_writes_again:
         story.tell("second", "app_up")
     return story.faults()
@@ -244,11 +245,11 @@ def test_a_successor_that_goes_on_beside_it_is_a_fault():
 
 def test_two_workers_that_were_both_serving_before_the_rotation_are_a_fault():
     story = Story()
-    story.tell("first", *UP_COLD, "stop_asked", *OUT)
-    story.tell("second", *UP_COLD, "stop_asked", *OUT)
+    story.tell("first", *UP_COLD, "stop_asked", *LEFT)
+    story.tell("second", *UP_COLD, "stop_asked", *LEFT)
     for line in story.lines:
         line["ms"] = 1e6
-    kept = [line for line in story.lines if line["event"] in ("stop_asked", *OUT)]
+    kept = [line for line in story.lines if line["event"] in ("stop_asked", *LEFT)]
     faults = check(b"", written(kept)).faults
     assert len(faults) == 1
     assert "run second served" in faults[0]

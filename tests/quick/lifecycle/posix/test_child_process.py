@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.lifecycle.drivers.ports import EXIT_LOST
+from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.posix import child_process
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
@@ -21,6 +22,9 @@ def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
     return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
+FIRST = Generation("a", 1)
+
+
 def build(python: str = sys.executable) -> Build:
     return Build("1.0.0", "app:app", python)
 
@@ -28,7 +32,7 @@ def build(python: str = sys.executable) -> Build:
 def test_without_a_descriptor_the_child_is_gone_and_no_build_is_blamed(worker: Worker):
     launcher = PosixLauncher(worker, "spawner", "api")
     with descriptors_left(0):
-        child = run_blocking(launcher.spawn(build(), standby=False))
+        child = run_blocking(launcher.spawn(build(), FIRST, standby=False))
         ended = run_blocking(launcher.watch(child))
     assert (child.pid, ended.code) == (0, EXIT_LOST)
     assert "Too many open files" in ended.last_output
@@ -36,7 +40,7 @@ def test_without_a_descriptor_the_child_is_gone_and_no_build_is_blamed(worker: W
 
 def test_without_its_program_the_child_is_gone_and_the_build_is_blamed(worker: Worker):
     launcher = PosixLauncher(worker, "spawner", "api")
-    child = run_blocking(launcher.spawn(build("/no/such/python"), standby=False))
+    child = run_blocking(launcher.spawn(build("/no/such/python"), FIRST, standby=False))
     ended = run_blocking(launcher.watch(child))
     assert (child.pid, ended.code) == (0, child_process.EXIT_NO_PROGRAM)
     assert "/no/such/python" in ended.last_output

@@ -41,11 +41,14 @@ class WorkerControl:
     def extra(self) -> dict[str, object]:
         return {"versionSource": "app"}
 
-    def ask(self, what: str) -> asyncio.Future[None]:
+    successor_is_chosen = True
+    joins = False
+
+    def ask(self, what: str) -> asyncio.Future[bool]:
         self.asked.append(what)
         future = asyncio.get_running_loop().create_future()
         if self._answers:
-            future.set_result(None)
+            future.set_result(self.joins)
         return future
 
 
