@@ -161,7 +161,7 @@ class _Served:
 
 def _is_left_by_full_disk(text: bytes) -> bool:
     """Whether this is a part of a line, as a short write leaves it, or what was put over one."""
-    words = text.strip()
+    words = text.strip(b" ")
     return bool(text) if not words else words.startswith(_BEGINS) and not words.endswith(b"}")
 
 
