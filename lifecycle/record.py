@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from binascii import crc32
 
 from .about import FORMAT
 from .generation import Generation
-from .versions import lower, newer
+from .versions import lower, newer, same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 else:
     from ._named_tuple import NamedTuple
 
-LATE_REJECTION_S = 600.0  # a build that was late once may have met a busy machine
+PAUSES_S = (60.0, 300.0, 1800.0)  # until a rejected build is tried again: it may be mended
 KEEP_REJECTIONS = 20
 
 
@@ -32,30 +33,52 @@ class Build(NamedTuple):
     registered_at: str = ""
     registered_by: str = ""
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where its code is: which app, by which interpreter, from which import path."""
+        return self.app, self.python, dict(self.environment).get("PYTHONPATH", "")
+
     def same_as(self, other: Build | None) -> bool:
         """Whether both would load the same code, as far as the record can tell."""
         return other is not None and (
-            (self.version, self.app, self.python, self.fingerprint)
-            == (other.version, other.app, other.python, other.fingerprint)
+            (self.version, self.place, self.fingerprint)
+            == (other.version, other.place, other.fingerprint)
         )
 
 
 class Rejection(NamedTuple):
-    """Why a build is not to be tried again; `at` is wall-clock seconds, `late` expires."""
+    """Why a build is not to be tried again for a while.
+
+    `environment` is a digest of what the build got; `at` is in wall-clock seconds; `tries` is how
+    often in a row, which makes the pause until the next try longer.
+    """
 
     version: str
     app: str
     fingerprint: str
     reason: str
     at: float
-    late: bool
+    late: bool = False
+    environment: str = ""
+    tries: int = 1
+
+    def is_of(self, build: Build) -> bool:
+        """Whether this very build was rejected: its content, in its environment."""
+        mine = (self.version, self.app, self.fingerprint, self.environment)
+        return mine == (build.version, build.app, build.fingerprint, environment_digest(build))
+
+    def counts(self, now: float) -> bool:
+        """Whether it is too soon for the next try; a clock that went back is no reason to wait."""
+        pause = PAUSES_S[min(self.tries, len(PAUSES_S)) - 1]
+        return 0 <= now - self.at < pause
 
 
 class Record(NamedTuple):
     """Everything launch.json says; the empty record says that nothing was ever registered.
 
-    `pinned` is the recorded version when a person chose it to stay, else "". `generation` is the
-    highest number that a launch was given.
+    `good` is the build that was last verified, `earlier` the other one before it. `pinned` is the
+    recorded version when a person chose it to stay, else "". `generation` is the highest number
+    that a launch was given.
     """
 
     name: str
@@ -64,6 +87,7 @@ class Record(NamedTuple):
     rejected: tuple[Rejection, ...] = ()
     pinned: str = ""
     generation: Generation = Generation()
+    earlier: Build | None = None
 
 
 class NewerFormatError(Exception):
@@ -83,86 +107,134 @@ def numbered(record: Record) -> Record:
     return record._replace(generation=Generation(line, number + 1))
 
 
+def environment_digest(build: Build) -> str:
+    """Give a short text that differs for every environment a build could get."""
+    said = "\0".join(f"{name}={text}" for name, text in build.environment)
+    return f"{crc32(said.encode(errors='surrogatepass')):08x}" if said else ""
+
+
+def candidates(record: Record, own: Build | None, now: float) -> tuple[Build, ...]:
+    """Give what may be launched, in this order: recorded, good, earlier, the caller's own.
+
+    Without what was rejected and is not to be tried again yet.
+    """
+    found: list[Build] = []
+    for build in (record.recorded, record.good, record.earlier, own):
+        if build is None or any(build.same_as(other) for other in found):
+            continue
+        if rejection_of(record, build, now) is None:
+            found.append(build)
+    return tuple(found)
+
+
 def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Record, list[str]]:
     """Give the record without the builds that can't be spawned any more, and which those were."""
-    gone = [
-        build for build in (record.recorded, record.good) if build is not None and not exists(build)
-    ]
+    builds = (record.recorded, record.good, record.earlier)
+    gone = [build for build in builds if build is not None and not exists(build)]
+    recorded, good, earlier = (None if build in gone else build for build in builds)
     kept = record._replace(
-        recorded=None if record.recorded in gone else record.recorded,
-        good=None if record.good in gone else record.good,
+        recorded=recorded or good or earlier,
+        good=good or earlier,
+        earlier=earlier if good else None,
         pinned="" if record.recorded in gone else record.pinned,
     )
-    if kept.recorded is None and kept.good is not None:
-        kept = kept._replace(recorded=kept.good)
     return kept, sorted({build.version for build in gone})
 
 
 def registered(
-    record: Record, own: Build | None, restart: bool, now: float
+    record: Record, own: Build | None, restart: bool, now: float, person: bool = False
 ) -> tuple[Record, Rejection | None]:
     """Give the record with the own build in it, if it is newer and not rejected.
 
-    The rejection given back says why it was not registered; a restart clears it instead.
+    A `person` registers their own also at an equal version with other content, at the same place
+    with another version, whenever the recorded one is known bad. The rejection given back says why
+    the own build was not registered; a person's launch clears it instead.
     """
     if own is None:
         return record, None
-    if restart:
+    if restart or person:
         record = record._replace(
             rejected=tuple(r for r in record.rejected if r.version != own.version)
         )
     standing = record.recorded
-    if standing is not None and (record.pinned or not newer(own.version, standing.version)):
+    if standing is not None and not newer(own.version, standing.version):
+        if not (person and _gives_way_to(record, standing, own, now)):
+            return record, None
+    elif record.pinned:
         return record, None
     rejection = rejection_of(record, own, now)
     if rejection is not None:
         return record, rejection
-    return record._replace(recorded=own), None
+    return record._replace(recorded=own, pinned=""), None
+
+
+def _gives_way_to(record: Record, standing: Build, own: Build, now: float) -> bool:
+    """Whether what a person has at hand comes before a recorded build that is not older."""
+    if record.pinned:
+        return False
+    if rejection_of(record, standing, now) is not None:
+        return True
+    if same(own.version, standing.version):
+        return not own.same_as(standing)
+    return own.place == standing.place
 
 
 def rejection_of(record: Record, build: Build, now: float) -> Rejection | None:
     """Give why this very build was rejected, if it was and that still counts."""
     for rejection in record.rejected:
-        same = (rejection.version, rejection.app) == (build.version, build.app)
-        if same and rejection.fingerprint == build.fingerprint:
-            expired = rejection.late and not 0 <= now - rejection.at < LATE_REJECTION_S
-            return None if expired else rejection
+        if rejection.is_of(build) and rejection.counts(now):
+            return rejection
     return None
 
 
-def marked_good(record: Record, build: Build) -> Record:
-    """Give the record after this build was verified."""
+def marked_good(record: Record, build: Build, now: float) -> Record:
+    """Give the record after this build was verified.
+
+    A build that was nobody's choice until it came up takes the place of what could not.
+    """
+    before, chosen = record.good, record.recorded
+    earlier = record.earlier if before is None or before.same_as(build) else before
+    if chosen is None or rejection_of(record, chosen, now) is not None:
+        chosen = build
     return record._replace(
+        recorded=chosen,
         good=build,
-        rejected=tuple(r for r in record.rejected if r.version != build.version),
+        earlier=earlier,
+        rejected=tuple(r for r in record.rejected if not r.is_of(build)),
     )
 
 
 def rejected(record: Record, build: Build, reason: str, late: bool, now: float) -> Record:
-    """Give the record after this build failed: set back to the last good one, the reason kept.
+    """Give the record after this build failed: set back to one that did not, the reason kept.
 
-    The good build itself is never rejected; a build registered since stays recorded.
+    A rejection may hit the last good build too, whose first failure only counts; it never empties
+    the record. A build registered since stays recorded.
     """
-    if build.same_as(record.good):
+    tries = 1 + max((r.tries for r in record.rejected if r.is_of(build)), default=0)
+    at = now - PAUSES_S[0] if tries == 1 and build.same_as(record.good) else now
+    entry = Rejection(
+        build.version, build.app, build.fingerprint, reason, at, late,
+        environment_digest(build), tries,
+    )  # fmt: skip
+    others = tuple(r for r in record.rejected if not r.is_of(build))
+    record = record._replace(rejected=(*others, entry)[-KEEP_REJECTIONS:])
+    if not build.same_as(record.recorded):
         return record
-    if build.same_as(record.recorded):
-        record = record._replace(recorded=record.good, pinned="")
-    entry = Rejection(build.version, build.app, build.fingerprint, reason, now, late)
-    others = tuple(r for r in record.rejected if r[:3] != entry[:3])
-    return record._replace(rejected=(*others, entry)[-KEEP_REJECTIONS:])
+    left = candidates(record._replace(recorded=None), None, now)
+    return record._replace(recorded=left[0], pinned="") if left else record
 
 
 def needed(record: Record, wanted: str, restart: bool) -> str:
     """Give the lowest version that satisfies a run that wanted `wanted`; "" is any."""
     if restart or not wanted:
         return wanted
-    need = wanted
-    if record.recorded is not None:
-        need = lower(need, record.recorded.version)
-    set_back = record.recorded is None or record.recorded.version != wanted
-    if set_back and record.good is not None and any(r.version == wanted for r in record.rejected):
-        need = lower(need, record.good.version)
-    return need
+    recorded = record.recorded
+    mended = recorded is not None and same(recorded.version, wanted)
+    if mended and not any(rejection.is_of(recorded) for rejection in record.rejected):
+        return wanted
+    if any(rejection.version == wanted for rejection in record.rejected):
+        return ""
+    return lower(wanted, recorded.version) if recorded is not None else wanted
 
 
 def encoded(record: Record) -> bytes:
@@ -170,6 +242,7 @@ def encoded(record: Record) -> bytes:
     said: dict[str, object] = {"format": FORMAT, "name": record.name}
     said |= _build_json(record.recorded) or {"version": None}
     said["good"] = _build_json(record.good)
+    said["earlier"] = _build_json(record.earlier)
     said["rejected"] = [r._asdict() for r in record.rejected]
     said["pinned"] = record.pinned
     said["line"], said["generation"] = record.generation
@@ -201,6 +274,7 @@ def decoded(content: bytes, name: str) -> Record:
         tuple(_rejection_from(entry) for entry in rejections),
         _text(said, "pinned", ""),
         _generation_from(said),
+        _build_from(said["earlier"]) if said.get("earlier") is not None else None,
     )
 
 
@@ -259,6 +333,8 @@ def _rejection_from(said: object) -> Rejection:
         _text(said, "reason"),
         said["at"],
         said.get("late") is True,
+        _text(said, "environment", ""),
+        tries if type(tries := said.get("tries", 1)) is int and tries > 0 else 1,
     )
 
 

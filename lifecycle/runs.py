@@ -23,7 +23,7 @@ from .record import NewerFormatError
 from .settings import DEFAULT_HOST, Worker
 from .shortage import shortage
 
-BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused")
+BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused", "older_child_ready")
 SHORTAGE = "shortage"
 
 Watching = Callable[[], None] | None
@@ -100,6 +100,10 @@ def _launch(
     launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
+    came_up = spawner.state == VERIFIED or event == "older_child_ready"
+    told = came_up and spawner.fell_back and launcher.fell_back()
+    say(launcher.notices)
+    launcher.notices.clear()
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
         say(launcher.notices)
         launcher = PosixLauncher(worker, "spawner", origin, launcher.remaining, noted, watching)
@@ -110,7 +114,7 @@ def _launch(
         raise NotVerifiedError(
             event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.error
         )
-    if not restart:
+    if not (restart or told):
         say(launcher.why_older(health.version, spawner.begun.wanted))
     return health
 
@@ -192,7 +196,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         )
     if event == "lock_refused":
         return error
-    if event in ("nothing_recorded", "no_record"):
+    if event in ("nothing_to_try", "no_record"):
         try:
             record = launcher.read_record(guarded=False)
         except NewerFormatError:

@@ -29,7 +29,8 @@ START_S = 15.0  # from spawn to the first healthy answer; 50 times a bare start
 DRAIN_S = 5.0  # for the requests in flight
 LOCK_S = 5.0  # a serving worker waits this long for the spawn lock
 
-STRATEGIES = ("seamless", "rebind")
+REBIND = "rebind"
+STRATEGIES = ("seamless", REBIND)
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
 

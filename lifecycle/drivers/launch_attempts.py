@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..record import Build
 
-LAUNCHES = 2  # of one run: the build, then the last good one; more would relaunch after every stop
+LAUNCHES = 2  # of one run: the build, then the next best; more would relaunch after every stop
 
 RETRIED = frozenset(
     {child_outcome.CHILD_FAILED, child_outcome.CHILD_KILLED}
@@ -32,7 +32,7 @@ class LaunchAttempts:
     def __init__(self, holder: Holder) -> None:
         self._holder = holder
         self._count = 0
-        self._fall_back = False  # the next attempt is the last good build
+        self._failed: tuple[Build, ...] = ()  # by their own fault, in this run
         self._late: ChildExit | None = None
         self.child: Child | None = None
         self.outcome: ChildExit | None = None
@@ -41,12 +41,12 @@ class LaunchAttempts:
     def begin(self) -> None:
         """Count from nothing: another handover begins."""
         self._count = 0
-        self._fall_back = False
+        self._failed = ()
 
     @property
     def falls_back(self) -> bool:
-        """Whether the next attempt is the last good build, not the recorded one."""
-        return self._fall_back
+        """Whether the next attempt is another build than the first choice."""
+        return bool(self._failed)
 
     @property
     def spent(self) -> bool:
@@ -67,7 +67,7 @@ class LaunchAttempts:
 
     async def _spawned(self, fits: Callable[[Build], Awaitable[bool]] | None) -> str:
         launch = await self._holder.number_launch()
-        build = launch and (launch.record.good if self._fall_back else launch.record.recorded)
+        build = self._choice(launch.candidates) if launch is not None else None
         if launch is None or build is None:
             return "no_record"
         if fits is not None and not await fits(build):
@@ -87,14 +87,21 @@ class LaunchAttempts:
         if self._late is None and ended.late:
             self._late = await self._holder.kill(self.unsettled)
             return "child_deadline"
+        build = self.unsettled.build
         word, ours = await self._judged(ended)
         if word not in RETRIED:
             return word
         if word == child_outcome.CHILD_FAILED:
-            self._fall_back = True
-            record = await self._holder.record()
-            ours = ours and record is not None and record.good is not None
+            self._failed = (*self._failed, build)
+            ours = ours and self._choice(await self._holder.candidates()) is not None
         return word if ours and not self.spent else f"{word}_last"
+
+    def _choice(self, candidates: tuple[Build, ...]) -> Build | None:
+        """Give the first that did not fail in this run."""
+        for build in candidates:
+            if not any(build.same_as(other) for other in self._failed):
+                return build
+        return None
 
     async def settle_standby(self, ended: ChildExit | None = None) -> str:
         """Settle a standby that never was up; without `ended` it is gone, or it is killed now."""

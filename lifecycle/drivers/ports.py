@@ -34,9 +34,9 @@ class Run(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """The record as it was read to spawn from, with the number that this launch was given."""
+    """What may be launched, the first choice first, with the number that this launch was given."""
 
-    record: Record
+    candidates: tuple[Build, ...]
     generation: Generation
 
 
@@ -137,6 +137,9 @@ class Holder(Journal, Protocol):
 
     async def reject(self, build: Build, reason: str, late: bool) -> bool:
         """Set the record back from this build, if the lock is still ours."""
+
+    async def candidates(self) -> tuple[Build, ...]:
+        """Give what may be launched now, the first choice first; nothing that was rejected."""
 
     async def number_launch(self) -> Launch | None:
         """Read the record to spawn from it, and number the launch, in one guarded section.

@@ -75,6 +75,11 @@ class Spawner(Driver):
         """The worker last seen."""
         return self.seen.health if self.seen else None
 
+    @property
+    def fell_back(self) -> bool:
+        """Whether a build failed in this run by its own fault."""
+        return self._attempts.falls_back
+
     async def _idle(self) -> str:
         saw = await self._look()
         if saw == FITS:
@@ -116,7 +121,7 @@ class Spawner(Driver):
             return await self._wait(HELD) if not self._moved else "moved_already"
         if saw == h.DARK:
             launchable = await self._launchable()
-            if launchable == "nothing_recorded":
+            if launchable == "nothing_to_try":
                 return launchable
             return await self._wait(HELD)
         return await self._wait_or_foreign(saw)
@@ -239,7 +244,8 @@ class Spawner(Driver):
         outcome = self._attempts.outcome
         if event == child_outcome.CHILD_READY and outcome is not None:
             self.seen = outcome.seen
-            if self._restart and not at_least(child.build.version, self.begun.wanted):
+            older = not at_least(child.build.version, self.begun.wanted)
+            if self._restart and (older or self._attempts.falls_back):
                 return "older_child_ready"
         return event
 
@@ -283,10 +289,7 @@ class Spawner(Driver):
     async def _launchable(self) -> str:
         if self._attempts.spent:
             return "launches_spent"
-        record = await self._system.record()
-        if record is None or record.recorded is None:
-            return "nothing_recorded"
-        return "port_dark"
+        return "port_dark" if await self._system.candidates() else "nothing_to_try"
 
     async def _wait_or_foreign(self, saw: str) -> str:
         if saw in (h.FOREIGN, h.NO_ADDRESS):

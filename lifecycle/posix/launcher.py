@@ -127,6 +127,10 @@ class PosixLauncher(LockHolder):
         self.trace.generation = noted.number
         return Run(noted, recorded.version if recorded else "")
 
+    def _last_resort(self) -> Build | None:
+        """Give the caller's own build: whoever has an install that works has a worker."""
+        return self.own_build()
+
     def give_way(self) -> bool:
         """Take off the record what can't come up any more, if the own build could stand in.
 
@@ -150,6 +154,25 @@ class PosixLauncher(LockHolder):
         except (FilesError, NewerFormatError):
             return False
         return True
+
+    def fell_back(self) -> bool:
+        """Take off the record what failed in this run and is gone; give whether anything was.
+
+        To be called when a worker came up that was not the first choice.
+        """
+        try:
+            record = self.read_record(guarded=False)
+            failed = [
+                build
+                for build in {build for build in self._tried if build is not None}
+                if any(rejection.is_of(build) for rejection in record.rejected)
+            ]
+            gone = {build: why for build in failed if (why := why_gone(self.worker, build))}
+            if gone:
+                self._take_off(gone)
+        except (FilesError, NewerFormatError):
+            return False
+        return bool(gone)
 
     def _take_off(self, gone: Mapping[Build, str]) -> None:
         guard = self.guard()

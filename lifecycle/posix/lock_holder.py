@@ -20,13 +20,14 @@ from ..record import (
     Build,
     NewerFormatError,
     Record,
+    candidates,
     decoded,
     encoded,
     marked_good,
     numbered,
     rejected,
 )
-from ..settings import LEASE_S, MARGIN_S, Worker
+from ..settings import LEASE_S, MARGIN_S, REBIND, Worker
 from ..shortage import shortage
 from .child_process import CRASHES, GENERATION_VARIABLE, Process, environment_of, spawn, strategies
 from .fingerprint import fingerprint
@@ -94,9 +95,27 @@ class LockHolder:
     async def record(self) -> Record | None:
         """Read the launch record now; None when there is none that can be read."""
         try:
-            return self.read_record(guarded=False)
+            record = self.read_record(guarded=False)
         except (FilesError, NewerFormatError):
             return None
+        if self.worker.handover == REBIND:
+            return record  # a try that takes a worker down is worth none
+        now = time.time()
+        return record._replace(rejected=tuple(r for r in record.rejected if r.counts(now)))
+
+    async def candidates(self) -> tuple[Build, ...]:
+        """Give what may be launched now, the first choice first; nothing that was rejected."""
+        try:
+            return self._candidates(self.read_record(guarded=False))
+        except (FilesError, NewerFormatError):
+            return ()
+
+    def _candidates(self, record: Record) -> tuple[Build, ...]:
+        return candidates(record, self._last_resort(), time.time())
+
+    def _last_resort(self) -> Build | None:
+        """Give the build to launch where no other can be."""
+        return None
 
     def read_record(self, guarded: bool = True) -> Record:
         """Read the launch record; a corrupt one says nothing, and is set aside with a notice.
@@ -120,7 +139,7 @@ class LockHolder:
 
     async def mark_good(self, build: Build) -> bool:
         """Record that the build was verified, if the lock is still ours."""
-        return await self._change(lambda record: marked_good(record, build))
+        return await self._change(lambda record: marked_good(record, build, time.time()))
 
     async def reject(self, build: Build, reason: str, late: bool) -> bool:
         """Set the record back from this build, if the lock is still ours."""
@@ -141,7 +160,7 @@ class LockHolder:
             return None
         finally:
             guard.give_back()
-        return Launch(record, record.generation)
+        return Launch(self._candidates(record), record.generation)
 
     async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""

@@ -36,7 +36,7 @@ _NEEDED_IN = {
 }
 # The same for what a worker's launch attempts keep.
 _ATTEMPTS_NEEDED_IN = frozenset({states.HANDING_OFF, states.WARMING_UP}) | _OUT | _CARED_FOR
-_JUDGING = frozenset({"mark_good", "reject", "record", "release"})
+_JUDGING = frozenset({"mark_good", "reject", "candidates", "release"})
 # Between these and the next state it was just set.
 _KEEPING = {"_why": ("hold_lock_wait",)}
 
@@ -142,7 +142,8 @@ class Automata:
             why = getattr(driver, "_why", None)
             recycle = isinstance(why, str) and why == RECYCLE
             attempts = getattr(driver, "_attempts", None)
-            good = attempts is not None and attempts.falls_back is True
+            known = attempts is not None and attempts._failed is not FORGOTTEN
+            good = known and attempts.falls_back
             self.locals.append(Local(program, call, driver.state, recycle, good, final))
             self.calls.append(call)
             self.states.append(driver.state)
@@ -173,7 +174,7 @@ class Automata:
             if call[0] not in _JUDGING:
                 attempts.outcome = FORGOTTEN
             if isinstance(driver, WorkerDriver) and where not in _ATTEMPTS_NEEDED_IN:
-                attempts._count = attempts._fall_back = FORGOTTEN
+                attempts._count = attempts._failed = FORGOTTEN
         for name, needed_in in _NEEDED_IN.items():
             just_set = call[0] in _KEEPING.get(name, ())
             if name in held and where not in needed_in and not just_set:

@@ -52,6 +52,9 @@ class Verbs:
     async def reject(self, build: Build, reason: str, late: bool) -> bool:  # noqa: ARG002 - same
         return await _yielded("reject", build, late)
 
+    async def candidates(self) -> tuple[Build, ...]:
+        return await _yielded("candidates")
+
     async def number_launch(self) -> Launch | None:
         return await _yielded("number_launch")
 

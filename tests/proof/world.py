@@ -37,7 +37,14 @@ from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.engine import RefusedError
-from incumbent.lifecycle.record import Build, Record, marked_good, registered, rejected
+from incumbent.lifecycle.record import (
+    Build,
+    Record,
+    candidates,
+    marked_good,
+    registered,
+    rejected,
+)
 
 from .automaton import Automata
 
@@ -270,7 +277,9 @@ class World:
         if kind == "run":
             return Run(generation(result[1]), result[2])
         if kind == "launch":
-            return Launch(self.records[result[1]], generation(result[2]))
+            return Launch(self.builds_of(result[1]), generation(result[2]))
+        if kind == "builds":
+            return self.builds_of(result[1])
         if kind == "child":
             return Child(result[1], call[1])
         if kind == "ask":
@@ -583,11 +592,10 @@ class World:
             if not number.after(run.noted):
                 self.bad("I12", "a restart was verified by a launch numbered before it began")
         elif need:
-            rejections = [r.version for r in record.rejected]
-            lower = [record.recorded.version] if record.recorded else []
-            if record.good and need in rejections:
-                lower.append(record.good.version)
-            need = min([need, *lower])
+            if need in [r.version for r in record.rejected]:
+                need = ""  # content with any worker
+            elif record.recorded:
+                need = min(need, record.recorded.version)
         if (event != "child_ready" or machine == "restart") and need and version < need:
             self.bad("V3", f"verified by version {version}, wanted {need}")
 
@@ -874,10 +882,28 @@ class World:
         """Give the record with its line; its number would tell states apart for nothing."""
         return ("record", s[RECORD], s[NUMBER_OF_LAUNCH] // LINE * LINE)
 
+    def builds_of(self, numbers: tuple[int, ...]) -> tuple[Build, ...]:
+        """Give builds by their numbers."""
+        return tuple(self.builds[number] for number in numbers)
+
+    def candidates(self, s: Any, actor: int) -> tuple[int, ...]:
+        """Give the numbers of what this actor may launch now, by the shipped function."""
+        own = "" if self.is_worker(actor) else self.configuration.launchers[actor - ACTORS][1]
+        key = ("candidates", s[RECORD], own)
+        found = self._changes.get(key)
+        if found is None:
+            builds = candidates(self.records[s[RECORD]], build_of(own) if own else None, 0.0)
+            found = self._changes[key] = tuple(self.number_of_build(build) for build in builds)
+        return tuple(found)
+
+    def do_candidates(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        builds = ("builds", self.candidates(state, actor))
+        yield from self.simple(state, actor, entry, "reads what may be launched", builds)
+
     def do_number_launch(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s = list(state)
         s[NUMBER_OF_LAUNCH] += 1
-        launch = ("launch", s[RECORD], s[NUMBER_OF_LAUNCH])
+        launch = ("launch", self.candidates(s, actor), s[NUMBER_OF_LAUNCH])
         yield from self.went_on(s, actor, list(entry), "numbers a launch", launch)
 
     def do_mark_good(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -917,14 +943,11 @@ class World:
             self.at_stake.add("V4")
             before = self.records[number]
             if change[0] == "good":
-                record = marked_good(before, change[1])
+                record = marked_good(before, change[1], 0.0)
             else:
                 record = rejected(before, change[1], "failed", change[2], 0.0)
-                good = before.good
-                if good is not None and any(r.version == good.version for r in record.rejected):
-                    self.bad("V4", "the last good build was rejected")
-                if good is not None and record.recorded is None:
-                    self.bad("V4", "the record was emptied although there is a good build")
+                if before.recorded is not None and record.recorded is None:
+                    self.bad("V4", "the record was emptied")
                 standing = before.recorded
                 lost = standing != record.recorded
                 if standing and standing.version != change[1].version and lost:

@@ -8,13 +8,13 @@ SPAWNER = """
 idle: worker_fits -> verified, worker_stale -> handing-off, restart_wanted -> handing-off
 idle: recycle_spent -> failed, worker_leaving -> handing-off
 idle: worker_starting -> idle, worker_silent -> idle
-idle: port_dark -> locking, launches_spent -> failed, nothing_recorded -> failed
+idle: port_dark -> locking, launches_spent -> failed, nothing_to_try -> failed
 idle: port_foreign -> failed, build_rejected -> failed, deadline_passed -> failed
 idle: worker_elsewhere -> locking, moved_already -> failed
 
 locking: worker_fits -> verified, worker_leaving -> handing-off
 locking: worker_starting -> locking, worker_silent -> locking
-locking: nothing_recorded -> failed, port_foreign -> failed, build_rejected -> failed
+locking: nothing_to_try -> failed, port_foreign -> failed, build_rejected -> failed
 locking: older_worker -> idle, older_worker_again -> failed, moved_already -> failed
 locking: lock_acquired -> spawning, lock_stale_stolen -> spawning
 locking: lock_held -> locking, lock_refused -> failed, deadline_passed -> failed
@@ -26,7 +26,7 @@ handing-off: worker_elsewhere -> locking, moved_already -> failed
 handing-off: called_off -> idle, handover_refused -> failed
 handing-off: older_worker -> idle, older_worker_again -> failed
 handing-off: port_dark -> locking, lock_held -> handing-off
-handing-off: launches_spent -> failed, nothing_recorded -> failed
+handing-off: launches_spent -> failed, nothing_to_try -> failed
 handing-off: port_foreign -> failed, build_rejected -> failed, deadline_passed -> failed
 
 spawning: not_dark -> idle, no_record -> failed, spawned -> spawning

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from incumbent.lifecycle.about import FORMAT
 from incumbent.lifecycle.record import (
     KEEP_REJECTIONS,
-    LATE_REJECTION_S,
+    PAUSES_S,
     Build,
     NewerFormatError,
     Record,
+    candidates,
     decoded,
     encoded,
     marked_good,
@@ -169,8 +170,19 @@ def test_a_failed_build_is_set_back_to_the_good_one():
     assert rejection_of(record, NEW, NOW) is not None
 
 
-def test_the_good_build_is_never_rejected():
-    assert rejected(SERVING_OLD, OLD, "exited 1", False, NOW) == SERVING_OLD
+def test_the_first_failure_of_the_good_build_only_counts():
+    record = rejected(SERVING_OLD, OLD, "exited 1", False, NOW)
+    assert (record.recorded, record.good) == (OLD, OLD)
+    assert candidates(record, None, NOW) == (OLD,)
+
+
+def test_the_good_build_that_fails_again_gives_way_to_an_earlier_one():
+    earlier = build("0.9")
+    record = SERVING_OLD._replace(earlier=earlier)
+    for _ in range(2):
+        record = rejected(record, OLD, "exited 1", False, NOW)
+    assert record.recorded == earlier
+    assert candidates(record, None, NOW) == (earlier,)
 
 
 def test_a_build_registered_since_stays_recorded():
@@ -179,28 +191,89 @@ def test_a_build_registered_since_stays_recorded():
     assert record.recorded == newest
 
 
-def test_without_a_good_build_nothing_is_recorded_after_a_failure():
-    assert rejected(Record("incumbent", NEW), NEW, "exited 1", False, NOW).recorded is None
+def test_a_failure_never_empties_the_record():
+    record = rejected(Record("incumbent", NEW), NEW, "exited 1", False, NOW)
+    assert record.recorded == NEW
+    assert candidates(record, None, NOW) == ()
 
 
-def test_the_rejection_of_a_late_build_expires():
-    record = rejected(TRYING_NEW, NEW, "late", True, NOW)
-    assert rejection_of(record, NEW, NOW + LATE_REJECTION_S - 1) is not None
-    assert rejection_of(record, NEW, NOW + LATE_REJECTION_S + 1) is None
+@pytest.mark.parametrize("tries", [1, 2, 3, 4])
+@pytest.mark.parametrize("late", [True, False])
+def test_a_rejection_expires_after_a_pause_that_grows(tries, late):
+    record = TRYING_NEW
+    for _ in range(tries):
+        record = rejected(record, NEW, "it failed", late, NOW)
+    pause = PAUSES_S[min(tries, len(PAUSES_S)) - 1]
+    assert rejection_of(record, NEW, NOW + pause - 1) is not None
+    assert rejection_of(record, NEW, NOW + pause + 1) is None
 
 
-def test_the_rejection_of_a_late_build_expires_when_the_clock_jumps_back():
+def test_a_rejection_expires_when_the_clock_jumps_back():
     record = rejected(TRYING_NEW, NEW, "late", True, NOW)
     assert rejection_of(record, NEW, NOW - 1) is None
 
 
-def test_the_rejection_of_a_failed_build_does_not_expire():
-    record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
-    assert rejection_of(record, NEW, NOW + 100 * LATE_REJECTION_S) is not None
+def test_a_build_is_not_rejected_in_another_environment():
+    elsewhere = NEW._replace(environment=(("PYTHONPATH", "/where/queue.py/is"),))
+    record = rejected(TRYING_NEW._replace(recorded=elsewhere), elsewhere, "exited 1", False, NOW)
+    assert rejection_of(record, elsewhere, NOW) is not None
+    assert rejection_of(record, NEW, NOW) is None
+
+
+def test_what_may_be_launched_is_recorded_good_earlier_own():
+    earlier, own = build("0.9"), build("0.8")
+    record = TRYING_NEW._replace(earlier=earlier)
+    assert candidates(record, own, NOW) == (NEW, OLD, earlier, own)
+    record = rejected(record, NEW, "exited 1", False, NOW)
+    assert candidates(record, own, NOW) == (OLD, earlier, own)
+
+
+def test_the_own_build_is_registered_once_it_came_up_where_the_recorded_one_is_bad():
+    record = rejected(Record("incumbent", NEW), NEW, "exited 1", False, NOW)
+    assert marked_good(record, OLD, NOW).recorded == OLD
+
+
+def test_a_build_that_came_up_does_not_replace_what_was_registered_meanwhile():
+    assert marked_good(TRYING_NEW, OLD, NOW).recorded == NEW
+
+
+def test_the_good_build_before_is_kept_as_earlier():
+    record = marked_good(TRYING_NEW, NEW, NOW)
+    assert (record.good, record.earlier) == (NEW, OLD)
+    assert marked_good(record, NEW, NOW).earlier == OLD
+
+
+PERSONS = [build("1.0.0", "other content"), build("0.9")]
+
+
+@pytest.mark.parametrize("own", PERSONS)
+def test_a_persons_own_build_at_the_same_place_is_registered(own):
+    assert registered(SERVING_OLD, own, False, NOW, person=True)[0].recorded == own
+
+
+@pytest.mark.parametrize("own", PERSONS)
+def test_nobody_elses_own_build_at_the_same_place_is_registered(own):
+    assert registered(SERVING_OLD, own, False, NOW)[0].recorded == OLD
+
+
+def test_a_persons_own_build_from_elsewhere_is_not_registered_over_a_newer_one():
+    own = build("0.9")._replace(python="/elsewhere/python3")
+    assert registered(SERVING_OLD, own, False, NOW, person=True)[0].recorded == OLD
+
+
+def test_a_persons_own_build_is_registered_where_the_recorded_one_is_known_bad():
+    own = build("0.9")._replace(python="/elsewhere/python3")
+    record = rejected(Record("incumbent", NEW), NEW, "exited 1", False, NOW)
+    assert registered(record, own, False, NOW, person=True)[0].recorded == own
+
+
+def test_a_pinned_record_is_not_moved_by_a_persons_own_build():
+    pinned = SERVING_OLD._replace(pinned="1.0.0")
+    assert registered(pinned, build("1.0.0", "g"), False, NOW, person=True)[0] == pinned
 
 
 def test_a_verified_build_is_good_and_no_longer_rejected():
-    record = marked_good(rejected(TRYING_NEW, NEW, "late", True, NOW), NEW)
+    record = marked_good(rejected(TRYING_NEW, NEW, "late", True, NOW), NEW, NOW)
     assert (record.good, record.rejected) == (NEW, ())
 
 
@@ -224,9 +297,9 @@ def test_an_ensure_is_content_with_the_lower_of_wanted_and_recorded():
     assert needed(TRYING_NEW, "2.0.0", False) == "2.0.0"
 
 
-def test_an_ensure_whose_build_was_rejected_is_content_with_the_good_one():
+def test_an_ensure_whose_build_was_rejected_is_content_with_any():
     record = rejected(TRYING_NEW, NEW, "exited 1", False, NOW)
-    assert needed(record._replace(recorded=build("3.0.0")), "2.0.0", False) == "1.0.0"
+    assert needed(record, "2.0.0", False) == ""
 
 
 def test_a_restart_is_not_content_with_less_than_it_wanted():

@@ -42,9 +42,10 @@ from incumbent.lifecycle.health import (
 )
 from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
 from incumbent.lifecycle.machine import states
-from incumbent.lifecycle.record import Build, Record, Rejection
+from incumbent.lifecycle.record import Build, Record, Rejection, candidates
 
 ENOUGH = 120  # calls: no story here is so long unless it goes round in a circle
+OF_THE_RECORD = frozenset({"record", "candidates", "number_launch"})
 LINE = "line"
 NOTED = Generation(LINE, 100)
 DARK_PORT = ProbeResult(DARK)
@@ -94,12 +95,14 @@ class System:
             if verb == "spawn":
                 self._pids += 1
                 return Child(self._pids, arguments[0])
-            its = self._answers.get("record" if verb == "number_launch" else verb, [None])
+            its = self._answers.get("record" if verb in OF_THE_RECORD else verb, [None])
             answer = its.pop(0) if len(its) > 1 else its[0]
             if answer is EnoughError:
                 raise EnoughError
-            if verb == "number_launch" and answer is not None:
-                return Launch(answer, Generation(LINE, NOTED.number + 1))
+            if verb in OF_THE_RECORD and verb != "record":
+                builds = () if answer is None else candidates(answer, None, 0.0)
+                number = Generation(LINE, NOTED.number + 1)
+                return builds if verb == "candidates" else Launch(builds, number)
             return answer
 
         return called
@@ -285,7 +288,7 @@ def test_a_restart_is_not_verified_by_an_older_version():
 
 def test_the_second_attempt_of_a_launcher_spawns_the_good_build():
     _, system, _ = ensured(
-        probe=[DARK_PORT], record=[record("2", "1"), record("2", "1"), record("3", "1")],
+        probe=[DARK_PORT], record=[record("2", "1"), record("2", "1"), record("1", "1", "2")],
         watch=[DIED],
     )  # fmt: skip
     assert system.spawned == ["2", "1"]
