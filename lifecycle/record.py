@@ -229,9 +229,9 @@ def needed(record: Record, wanted: str, restart: bool) -> str:
     if restart or not wanted:
         return wanted
     recorded = record.recorded
-    mended = recorded is not None and same(recorded.version, wanted)
-    if mended and not any(rejection.is_of(recorded) for rejection in record.rejected):
-        return wanted
+    if recorded is not None and same(recorded.version, wanted):
+        mended = not any(rejection.is_of(recorded) for rejection in record.rejected)
+        return wanted if mended else ""
     if any(rejection.version == wanted for rejection in record.rejected):
         return ""
     return lower(wanted, recorded.version) if recorded is not None else wanted

@@ -125,6 +125,8 @@ REJECTIONS = st.builds(
     reason=WORDS,
     at=st.floats(allow_nan=False, allow_infinity=False),
     late=st.booleans(),
+    environment=WORDS,
+    tries=st.integers(1, 9),
 )
 RECORDS = st.builds(
     Record,
@@ -134,6 +136,7 @@ RECORDS = st.builds(
     rejected=st.lists(REJECTIONS, max_size=3).map(tuple),
     pinned=WORDS,
     generation=st.builds(Generation, line=st.text("abc", min_size=1), number=st.integers(0, 2**31)),
+    earlier=st.none() | BUILDS,
 )
 RECORD_BYTES = encoded(
     Record(
@@ -195,17 +198,14 @@ def test_any_record_is_read_or_refused_with_its_own_error(content):
 
 @PROFILE
 @given(RECORDS, BUILDS, st.booleans())
-def test_a_record_after_a_verdict_can_be_written_and_never_rejects_what_is_good(
-    record, build, late
-):
+def test_a_record_after_a_verdict_can_be_written_and_is_never_emptied(record, build, late):
     after = rejected(record, build, "exited 1", late, 12.0)
     assert decoded(encoded(after), "incumbent") == after
-    if build.same_as(record.good):
-        assert after == record
-    else:
-        assert after.recorded is None or not build.same_as(after.recorded)
-    good = marked_good(record, build)
-    assert all(rejection.version != build.version for rejection in good.rejected)
+    assert (after.recorded is None) == (record.recorded is None)
+    assert any(rejection.is_of(build) for rejection in after.rejected)
+    good = marked_good(record, build, 12.0)
+    assert good.good == build
+    assert not any(rejection.is_of(build) for rejection in good.rejected)
 
 
 SETTINGS = {
