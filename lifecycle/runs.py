@@ -24,6 +24,7 @@ from .settings import DEFAULT_HOST, Worker
 from .shortage import shortage
 
 BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused", "older_child_ready")
+NOT_RECYCLED = ("handover_refused", "recycle_spent")  # the older worker serves on
 SHORTAGE = "shortage"
 
 Watching = Callable[[], None] | None
@@ -110,6 +111,10 @@ def _launch(
         spawner = Spawner(launcher, restart)
         event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health
+    if not restart and event in NOT_RECYCLED and health is not None:
+        # Whoever only wants a worker has one: the older one, which serves on.
+        say([f"{_launch_sentence(launcher, event, spawner)}; using the worker there is"])
+        return health
     if spawner.state != VERIFIED or health is None:
         raise NotVerifiedError(
             event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.error

@@ -57,7 +57,7 @@ def test_a_worker_holds_no_file_of_its_launcher_open(world: World, tmp_path, han
     log = str(world.data_dir / "logs" / "worker.log")
     eventually(lambda: log in open_files(pid), "the worker's output goes to its log")
     regular = {path for path in open_files(pid) if path.startswith("/")}
-    assert regular == {os.devnull, log}
+    assert regular == {os.devnull, log, str(world.data_dir / "serve.lock")}
     assert os.getsid(pid) == pid
 
 

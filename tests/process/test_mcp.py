@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 MCP = (sys.executable, "-m", "incumbent.cli", "mcp")
 LOUD = """
 import os, subprocess, sys
-from incumbent.cli import mcp
+from incumbent.cli.verbs import mcp
 from incumbent.cli.main import main
 from incumbent.cli.mcp_bridge import Tool
 

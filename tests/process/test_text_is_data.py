@@ -182,7 +182,7 @@ def test_no_command_prints_more_than_text_as_json(hurried: World):
             if name != "mcp":
                 printed = said(hurried, name, *TYPED_AFTER[name][0], "--json", stdin=b"{}")
                 assert_harmless(printed, name)
-                assert json.loads(printed.split(b"\n")[0])
+                assert isinstance(json.loads(printed.split(b"\n")[0]), dict)
 
 
 @pytest.mark.parametrize("says", [ANYTHING, f"HTTP/1.1 {NASTY}\r\n\r\n", f"HTTP/1.1 500 {NASTY}"])
