@@ -33,8 +33,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "V5": "without a fault every run ends as it should",
     "V6": "no recycle replaces a newer worker by an older one",
     "V7": "restarts that meet coalesce",
-    "V9": "what was spawned before a stop was verified never comes up",
     "V8": "no healthy answer before `up`",
+    "V9": "what was spawned before a stop was verified never comes up",
 }
 
 # Rows that no exploration takes, each with the reason.
