@@ -13,9 +13,8 @@ def commands(worker: Callable[..., Worker], words: Sequence[str], called: str) -
     """Run one command for a tool's own worker, as `worker-service` does; give its exit code.
 
     `worker` makes the worker, such as `functools.partial(Worker, "mytool", "1.2.0", "mytool:app")`;
-    it gets `data_dir` and `port` where these were typed, `mend` from the doctor. `words` come after
-    `called`, which is what people type, such as `mytool worker`: every message names its next
-    command by it.
+    it gets `data_dir` and `port` where these were typed. `words` come after `called`, which is what
+    people type, such as `mytool worker`: every message names its next command by it.
     """
     import os
 

@@ -13,7 +13,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.errors import IncumbentError, SettingsError, TrustError
+from incumbent.lifecycle.errors import (
+    AnotherServiceError,
+    IncumbentError,
+    SettingsError,
+    SettingsFileError,
+    TrustError,
+)
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.shortage import shortage
 
@@ -50,9 +56,11 @@ def guarded(
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(given, rest, make, typed)
+    except SettingsFileError as error:
+        code = _failed(wants_json, error, EXIT_FAILED)
     except (UsageError, SettingsError) as error:
         code = _failed(wants_json, error, EXIT_USAGE)
-    except TrustError as error:
+    except (TrustError, AnotherServiceError) as error:
         from incumbent.lifecycle.drivers.ports import EXIT_LOST
 
         code = _failed(wants_json, error, EXIT_LOST if rest[0] == "run" else EXIT_FAILED)

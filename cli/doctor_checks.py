@@ -14,7 +14,7 @@ from incumbent.lifecycle import files, status
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.spool import Spool
-from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.errors import AnotherServiceError, FilesError
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.lock.lock_files import is_gone
 from incumbent.lifecycle.lock.process_identity import boot_id, is_dead
@@ -32,6 +32,7 @@ from incumbent.lifecycle.record import (
     rejection_of,
 )
 from incumbent.lifecycle.runs import another_address, describe
+from incumbent.lifecycle.service import check_service
 from incumbent.lifecycle.settings import LEASE_S, Worker
 from incumbent.lifecycle.versions import at_least, newer
 
@@ -68,6 +69,11 @@ def findings(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:
     if not os.path.isdir(worker.data_dir) or not os.access(worker.data_dir, os.R_OK | os.X_OK):
         return
     yield from _private(worker)
+    try:
+        check_service(worker)
+    except AnotherServiceError as error:
+        yield Finding("service", f"{error.path}: {error.reason}", error.advice)
+        return
     yield from _lock(worker)
     yield from _record(worker, seen)
     yield from _spool(worker, usable and seen.kind == h.WORKER_SERVING)

@@ -87,10 +87,24 @@ def _fire(
     try:
         worker = make(**places(given))
     except Exception as error:
-        raise _UnusableError(f"{error}; the event is lost: it was not kept") from error
+        folder = _spool_beside(error)
+        if event is None or not folder:
+            raise _UnusableError(f"{error}; the event is lost: it was not kept") from error
+        tell(str(error))
+        _told_where(event, folder)
+        return
     done = signals.during(lambda: _brought(worker, event, deadline, signals))
     if event is not None and not done and not event.ended:
         _told_where(event, worker.path("spool"))
+
+
+def _spool_beside(error: Exception) -> str:
+    """Give the spool of a data dir that is ours, where only its settings can't be read; else ""."""
+    from incumbent.lifecycle.errors import SettingsFileError
+
+    if not isinstance(error, SettingsFileError):
+        return ""
+    return os.path.join(os.path.dirname(error.path), "spool")
 
 
 def _event(name: str, stdin: _Stdin) -> Event | None:
@@ -110,8 +124,11 @@ def _brought(worker: Worker, event: Event | None, deadline: float, signals: Sign
     try:
         return _delivered(worker, event, deadline, signals)
     except Exception as error:  # no process to be had, no descriptor: the event need not be lost
+        from incumbent.lifecycle.errors import AnotherServiceError
         from incumbent.lifecycle.shortage import shortage
 
+        if isinstance(error, AnotherServiceError) and event is not None:
+            raise _UnusableError(f"{error}; the event is lost: it was not kept") from error
         tell(shortage(error) or f"{type(error).__name__}: {error}")
         return False
 

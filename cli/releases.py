@@ -194,6 +194,13 @@ def worker_for(worker: Worker, release: Release) -> Worker:
         data_dir=worker.data_dir,
         host=worker.host,
         port=worker.port,
+        log_level=worker.log_level,
+        handover=worker.handover,
+        start_timeout=worker.start_timeout,
+        drain_timeout=worker.drain_timeout,
+        lock_timeout=worker.lock_timeout,
+        timeout=worker.timeout,
+        pass_env=worker.pass_env,
         environ=environment,
     )
 

@@ -24,8 +24,19 @@ def ensure_running(
     seconds and defaults to the worker's. Notices go to stderr. Raises NotVerifiedError when no
     worker could be had, FilesError or SettingsError for what stands in the way.
     """
-    if worker is None:
-        worker = Worker()
+    return _ensured(worker or Worker(), timeout, origin)
+
+
+def start(
+    worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
+) -> Health:
+    """Give what `ensure_running` gives, for a person: a worker that it launches gets the settings
+    and the environment of this process, also where the same build ran with others before.
+    """
+    return _ensured(worker or Worker(), timeout, origin, person=True)
+
+
+def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = False) -> Health:
     deadline = monotonic() + (worker.timeout if timeout is None else timeout)
     fast_path = FastPath(worker, origin)
     try:
@@ -33,7 +44,7 @@ def ensure_running(
         if health is not None:
             return health
         ensured: Health = _runs().ensure(
-            worker, timeout=max(deadline - monotonic(), 0.0), origin=origin
+            worker, timeout=max(deadline - monotonic(), 0.0), origin=origin, person=person
         )
         return ensured
     finally:
@@ -60,9 +71,12 @@ def restart(
 ) -> Health:
     """Replace the worker, also a current one, and give the health of the one that began to serve.
 
-    Raises NotVerifiedError when none did; the last good version then serves again.
+    It gets the settings and the environment of this process as they are now. Raises
+    NotVerifiedError when none did; the last good version then serves again.
     """
-    health: Health = _runs().restart(worker or Worker(), timeout=timeout, origin=origin)
+    health: Health = _runs().restart(
+        worker or Worker(), timeout=timeout, origin=origin, person=True
+    )
     return health
 
 

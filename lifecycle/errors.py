@@ -24,6 +24,26 @@ class SettingsError(IncumbentError):
         return f"{self.setting} is {self.value!r}, expected {self.expected}"
 
 
+class SettingsFileError(SettingsError):
+    """The settings file can't be read, or says where or what to run in a way that can't be.
+
+    Nothing runs meanwhile: the defaults would be another place over the same data. `line` is 0
+    where no line is at fault.
+    """
+
+    def __init__(self, path: str, line: int, what: str) -> None:
+        super().__init__(path, line, what)
+        self.path, self.line, self.what = path, line, what
+
+    @property
+    def finding(self) -> str:
+        """What is wrong and where, without what to do."""
+        return f"{self.path}{f', line {self.line}' if self.line else ''}: {self.what}"
+
+    def __str__(self) -> str:
+        return f"{self.finding}; mend it, then run `{command()} start`"
+
+
 class FilesError(IncumbentError):
     """A file of ours could not be used for another reason than being contended."""
 
@@ -48,6 +68,22 @@ class TrustError(FilesError):
 
     def __str__(self) -> str:
         return f"won't use {self.path}: {self.reason}"
+
+
+class AnotherServiceError(FilesError):
+    """The data dir is another service's: `path` is the file that names `service`."""
+
+    def __init__(self, path: str, service: str, name: str) -> None:
+        super().__init__(path, f"it belongs to the service {service!r}, not to {name!r}")
+        self.service, self.name = service, name
+
+    def __str__(self) -> str:
+        return f"won't use {self.path}: {self.reason}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return "choose another data dir with INCUMBENT_DATA_DIR"
 
 
 class NotVerifiedError(IncumbentError):

@@ -7,6 +7,7 @@ import os
 from binascii import crc32
 
 from .about import FORMAT
+from .environment import CODE
 from .generation import Generation
 from .versions import lower, newer, same
 
@@ -127,6 +128,14 @@ def candidates(record: Record, own: Build | None, now: float) -> tuple[Build, ..
     return tuple(found)
 
 
+class AnothersRecordError(ValueError):
+    """The record is another service's, which is named."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"the record of the service {service!r}")
+        self.service = service
+
+
 def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Record, list[str]]:
     """Give the record without the builds that can't be spawned any more, and which those were."""
     builds = (record.recorded, record.good, record.earlier)
@@ -147,8 +156,9 @@ def registered(
     """Give the record with the own build in it, if it is newer and not rejected.
 
     A `person` registers their own also at an equal version with other content, at the same place
-    with another version, whenever the recorded one is known bad. The rejection given back says why
-    the own build was not registered; a person's launch clears it instead.
+    with another version, whenever the recorded one is known bad; what stays recorded gets their
+    environment. The rejection given back says why the own build was not registered; a person's
+    launch clears it instead.
     """
     if own is None:
         return record, None
@@ -157,10 +167,14 @@ def registered(
             rejected=tuple(r for r in record.rejected if r.version != own.version)
         )
     standing = record.recorded
-    if standing is not None and not newer(own.version, standing.version):
-        if not (person and _gives_way_to(record, standing, own, now)):
-            return record, None
-    elif record.pinned:
+    own_comes_first = standing is None or (
+        not record.pinned
+        if newer(own.version, standing.version)
+        else person and _gives_way_to(record, standing, own, now)
+    )
+    if not own_comes_first:
+        if person and standing is not None:
+            record = record._replace(recorded=as_a_person_has_it(standing, own))
         return record, None
     rejection = rejection_of(record, own, now)
     if rejection is not None:
@@ -185,6 +199,32 @@ def rejection_of(record: Record, build: Build, now: float) -> Rejection | None:
         if rejection.is_of(build) and rejection.counts(now):
             return rejection
     return None
+
+
+def as_a_person_has_it(build: Build, own: Build) -> Build:
+    """Give the build with the environment and the settings that the caller has now.
+
+    What decides which code it is stays its own, unless that is the caller's build too.
+    """
+    if build.same_as(own):
+        environment = own.environment
+    else:
+        kept = [(name, text) for name, text in build.environment if name in CODE]
+        others = [(name, text) for name, text in own.environment if name not in CODE]
+        environment = tuple(sorted(kept + others))
+    if dict(environment) == dict(build.environment):
+        return build
+    return build._replace(
+        environment=environment, registered_at=own.registered_at, registered_by=own.registered_by
+    )
+
+
+def differing(build: Build, own: Build) -> list[str]:
+    """Give the names of the variables that a person's restart would change, never their values."""
+    before, after = dict(build.environment), dict(as_a_person_has_it(build, own).environment)
+    return sorted(
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    )
 
 
 def marked_good(record: Record, build: Build, now: float) -> Record:
@@ -252,7 +292,8 @@ def encoded(record: Record) -> bytes:
 def decoded(content: bytes, name: str) -> Record:
     """Give the record in launch.json; raises ValueError for any bytes that are none.
 
-    Raises NewerFormatError when a newer incumbent wrote it.
+    Raises NewerFormatError when a newer incumbent wrote it, AnothersRecordError when it is another
+    service's.
     """
     try:
         said = json.loads(content)
@@ -262,8 +303,11 @@ def decoded(content: bytes, name: str) -> Record:
         raise ValueError("not a launch record")
     if said["format"] > FORMAT:
         raise NewerFormatError(said["format"])
-    if said.get("name") != name:
-        raise ValueError("the record of another service")
+    service = said.get("name")
+    if not isinstance(service, str):
+        raise ValueError("the record of no service")
+    if service != name:
+        raise AnothersRecordError(service)
     rejections = said.get("rejected", [])
     if not isinstance(rejections, list):
         raise ValueError("rejections are no list")

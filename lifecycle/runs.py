@@ -20,7 +20,9 @@ from .messages import say
 from .posix.launcher import PosixLauncher, run_blocking
 from .posix.secret import admin_token
 from .record import NewerFormatError
+from .service import check_service
 from .settings import DEFAULT_HOST, Worker
+from .settings_file import first_file
 from .shortage import shortage
 
 BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused", "older_child_ready")
@@ -30,9 +32,14 @@ SHORTAGE = "shortage"
 Watching = Callable[[], None] | None
 
 
-def ensure(worker: Worker, *, timeout: float | None = None, origin: str = "api") -> Health:
-    """Run the spawner until a worker fits; raises NotVerifiedError."""
-    return _launch(worker, False, timeout, origin)
+def ensure(
+    worker: Worker, *, timeout: float | None = None, origin: str = "api", person: bool = False
+) -> Health:
+    """Run the spawner until a worker fits; raises NotVerifiedError.
+
+    A worker that a `person` launches gets their settings and environment as they are now.
+    """
+    return _launch(worker, False, timeout, origin, person=person)
 
 
 def restart(
@@ -42,12 +49,14 @@ def restart(
     origin: str = "api",
     noted: Generation | None = None,
     watching: Watching = None,
+    person: bool = False,
 ) -> Health:
     """Run the spawner until a worker serves that was launched after `noted`.
 
-    Raises NotVerifiedError. Without `noted`: after this call began.
+    Raises NotVerifiedError. Without `noted`: after this call began. A worker that a `person`
+    restarts gets their settings and environment as they are now.
     """
-    return _launch(worker, True, timeout, origin, noted, watching)
+    return _launch(worker, True, timeout, origin, noted, watching, person)
 
 
 def stop(
@@ -64,6 +73,7 @@ def stop(
     if not os.path.isdir(worker.data_dir) and _is_dark(worker):
         return False
     files.make_data_dir(worker.data_dir)
+    check_service(worker)
     launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching)
     stopper = Stopper(launcher)
     event = _finish(launcher, stopper, StopError)
@@ -83,9 +93,10 @@ def bootstrap(worker: Worker) -> None:
     The secret is made here too: a worker that can't have it could not tell why to anybody.
     """
     files.make_data_dir(worker.data_dir)
+    check_service(worker)
     admin_token(worker.path("token"), worker.notices)
     path = worker.path("settings.json")
-    if not os.path.lexists(path) and files.create(path, b"{}\n"):
+    if not os.path.lexists(path) and files.create(path, first_file()):
         say([f"first run: settings are in {path}"])
 
 
@@ -96,9 +107,10 @@ def _launch(
     origin: str,
     noted: Generation | None = None,
     watching: Watching = None,
+    person: bool = False,
 ) -> Health:
     bootstrap(worker)
-    launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching)
+    launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching, person)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
     came_up = spawner.state == VERIFIED or event == "older_child_ready"
@@ -107,7 +119,8 @@ def _launch(
     launcher.notices.clear()
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
         say(launcher.notices)
-        launcher = PosixLauncher(worker, "spawner", origin, launcher.remaining, noted, watching)
+        remaining = launcher.remaining
+        launcher = PosixLauncher(worker, "spawner", origin, remaining, noted, watching, person)
         spawner = Spawner(launcher, restart)
         event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health

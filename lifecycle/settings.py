@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import ENOENT, ENOTDIR
 
 from ._small_json import loads, read_small
 from .about import VERSION
@@ -12,7 +13,7 @@ from .versions import parse, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from .errors import SettingsError
@@ -31,6 +32,7 @@ LOCK_S = 5.0  # a serving worker waits this long for the spawn lock
 
 REBIND = "rebind"
 STRATEGIES = ("seamless", REBIND)
+_ABSENT = object()
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
 
@@ -40,9 +42,11 @@ class Worker:
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
     seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take. A
-    settings file that is corrupt is set aside, without `mend` only told of in `notices`; it names
-    no `python`. Raises SettingsError for a value that can't be, TrustError for a data dir that is
-    not this user's alone.
+    settings file names no `python`; one that can't be read is refused, with its line. `pass_env`
+    are names, or beginnings such as `MYTOOL_*`, of variables that the app gets too. In the
+    environment of a worker of another name the `INCUMBENT_*` variables are that worker's, so don't
+    count. Raises SettingsError for a value that can't be, TrustError for a data dir that is not
+    this user's alone.
     """
 
     __slots__ = (
@@ -56,6 +60,7 @@ class Worker:
         "log_level",
         "name",
         "notices",
+        "pass_env",
         "port",
         "python",
         "start_timeout",
@@ -79,10 +84,14 @@ class Worker:
         drain_timeout: float | None = None,
         lock_timeout: float | None = None,
         timeout: float | None = None,
+        pass_env: str | Iterable[str] | None = None,
         environ: Mapping[str, str] | None = None,
-        mend: bool = True,
     ) -> None:
         env = os.environ if environ is None else environ
+        if name is not None and env.get("INCUMBENT_NAME", name) not in (name, ""):
+            from .environment import without_ours
+
+            env = without_ours(env)
         self.environ = env
         self.notices: list[str] = []
         given_name = name if name is not None else env.get("INCUMBENT_NAME") or None
@@ -94,35 +103,38 @@ class Worker:
             where = default_data_dir(_checked("name", given_name or DEFAULT_NAME, _name), env)
         self.data_dir = os.path.realpath(where)
         check_data_dir(self.data_dir)
-        file = self._file_settings(mend)
+        file = self._file_settings()
         if "python" in file:  # whoever may write a file of ours must not choose what is executed
-            self.notices.append(
-                "settings.json: python is not taken from there; "
-                "name an interpreter by argument or by INCUMBENT_PYTHON"
-            )
+            how = "name an interpreter by argument or by INCUMBENT_PYTHON"
+            self.notices.append(f"settings.json: python is not taken from there; {how}")
             del file["python"]
 
         def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
+            filed = file.pop(key, _ABSENT)
             if given is not None:
                 return _checked(key, given, check)
             variable = f"INCUMBENT_{key.upper()}"
             said = env.get(variable)
             if said:
                 return _checked(variable, said, check)
-            if key in file:
-                try:
-                    return check(file[key])
-                except (ValueError, TypeError) as error:
-                    self.notices.append(
-                        f"settings.json: {key} is {file[key]!r}, expected {error}; "
-                        "going on without it"
-                    )
+            if filed is _ABSENT:
+                return default
+            try:
+                return check(filed)
+            except (ValueError, TypeError) as error:
+                from .settings_file import DECIDING, refuse
+
+                if key in DECIDING:
+                    raise refuse(self.path("settings.json"), key, filed, str(error)) from error
+                self.notices.append(
+                    f"settings.json: {key} is {filed!r}, expected {error}; going on without it"
+                )
             return default
 
         self.name: str = pick("name", name, DEFAULT_NAME, _name)
         self.host: str = pick("host", host, DEFAULT_HOST, _literal)
         found: int | None = pick("port", port, None, _port)
-        self.port = default_port(self.name) if found is None else found
+        self.port = default_port(self.data_dir) if found is None else found
         self.app: str = pick("app", app, BUILT_IN_APP, _app)
         self.version: str = pick("version", version, VERSION, _version)
         self.python: str = pick("python", python, sys.executable, str)
@@ -132,6 +144,11 @@ class Worker:
         self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
+        self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
+        if file:
+            from .settings_file import unknown
+
+            self.notices += unknown(file)
 
     @property
     def run_budget(self) -> float:
@@ -142,23 +159,35 @@ class Worker:
         """Give the path of one of our files in the data dir."""
         return os.sep.join((self.data_dir, *names))  # a third of what `os.path.join` takes
 
-    def _file_settings(self, mend: bool) -> dict[str, object]:
+    def _file_settings(self) -> dict[str, object]:
         path = self.path("settings.json")
         try:
-            said = loads(read_small(path, check_open))
-            if not isinstance(said, dict):
-                raise ValueError("not an object")
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except (ValueError, RecursionError, IsADirectoryError):
-            from .files import set_aside
-
-            self.notices.append(set_aside(path) if mend else f"{path} is no JSON object")
-            return {}
+            content = read_small(path, check_open)
         except OSError as error:
-            self.notices.append(f"can't read {path}: {error.strerror}; going on without it")
-            return {}
-        return said
+            if error.errno in (ENOENT, ENOTDIR) and not os.path.islink(path):
+                return {}
+            from .errors import SettingsFileError
+
+            raise SettingsFileError(path, 0, f"can't read it: {error.strerror}") from error
+        try:
+            said = loads(_without_comment_lines(content) if b"//" in content else content)
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict):
+            return said
+        from .settings_file import read
+
+        return read(path, content)
+
+
+def _without_comment_lines(content: bytes) -> bytes:
+    """Give the file as the first run writes it without its comments, with settings or without.
+
+    What else there may be in it is left for the reader that knows more.
+    """
+    rows = [row for row in content.split(b"\n") if not row.lstrip().startswith(b"//")]
+    inside, end, after = b"\n".join(rows).rpartition(b"}")
+    return inside.rstrip().removesuffix(b",") + end + after
 
 
 def default_data_dir(name: str, environ: Mapping[str, str]) -> str:
@@ -181,11 +210,11 @@ def _home_by_database() -> str:
         raise _error("HOME", "", "a folder: this user has none by the user database") from None
 
 
-def default_port(name: str) -> int:
-    """Give this user's port for this service: the same on every call, 27000 to 27999."""
+def default_port(data_dir: str) -> int:
+    """Give this user's port for this data dir: the same on every call, 27000 to 27999."""
     from binascii import crc32
 
-    return PORT_BASE + crc32(f"{os.getuid()}:{name}".encode()) % PORT_SPAN
+    return PORT_BASE + crc32(os.fsencode(f"{os.getuid()}:{data_dir}")) % PORT_SPAN
 
 
 def _error(setting: str, value: object, expected: str) -> SettingsError:
@@ -255,6 +284,12 @@ def _start_seconds(value: object) -> float:
     if seconds + MARGIN_S >= LEASE_S:
         raise ValueError(f"less than {LEASE_S - MARGIN_S:g} s")
     return seconds
+
+
+def _variables(value: object) -> tuple[str, ...]:
+    from .environment import names
+
+    return names(value)
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:

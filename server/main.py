@@ -11,7 +11,13 @@ import sys
 from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.drivers.ports import EXIT_LOST
 from incumbent.lifecycle.drivers.worker import WorkerDriver
-from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError, TrustError
+from incumbent.lifecycle.errors import (
+    AnotherServiceError,
+    IncumbentError,
+    NotVerifiedError,
+    SettingsFileError,
+    TrustError,
+)
 from incumbent.lifecycle.health import NO_ADDRESS
 from incumbent.lifecycle.messages import json_row, say
 from incumbent.lifecycle.posix.child_process import environment_for
@@ -43,7 +49,9 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         output = Output(worker.path("logs", "worker.log"), context.early, worker.log_level)
     except IncumbentError as error:
         say([str(error)])
-        code = EXIT_LOST if isinstance(error, TrustError) else 1
+        # None of these is the build's fault.
+        others = isinstance(error, TrustError | SettingsFileError | AnotherServiceError)
+        code = EXIT_LOST if others else 1
         _tell_result(result, code, str(error))
         return code
     try:

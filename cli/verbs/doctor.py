@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable
 
 from incumbent.lifecycle import status
-from incumbent.lifecycle.errors import SettingsError, TrustError
+from incumbent.lifecycle.errors import SettingsError, SettingsFileError, TrustError
 from incumbent.lifecycle.health import SILENT
 from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
 
 from ..doctor_checks import Finding, findings
+from ..other_settings import other_settings, sentence
 from ..output import as_json, show
 
 
@@ -21,8 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
     """Print what is wrong, or what there is; also when no worker can be made of the settings."""
+    others: list[str] = []
     try:
-        worker = make(mend=False)
+        worker = make()
+    except SettingsFileError as error:
+        found, there = [Finding("settings", error.finding, f"mend {error.path}")], "unknown"
     except SettingsError as error:
         found, there = [Finding("settings", str(error), "set it right, or unset it")], "unknown"
     except TrustError as error:
@@ -32,11 +36,14 @@ def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
         if seen.kind == SILENT:
             seen = status(worker)  # a slow answer is no missing one; and it must not take long
         found, there = list(findings(worker, seen)), describe(seen, worker)
+        others = other_settings(worker, seen)
     if options.json:
         told = [finding._asdict() for finding in found]
-        as_json({"ok": not found, "findings": told, "there": there})
+        as_json({"ok": not found, "findings": told, "there": there, "otherSettings": others})
     elif found:
         show(*map(str, found))
     else:
         show(f"Nothing is wrong; {there}")
+    if others and not options.json:
+        show(sentence(others)[:1].upper() + sentence(others)[1:])
     return 1 if found else 0

@@ -42,7 +42,12 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
             health = _into_release(worker, options, tell_new)
         else:
             health = restart(
-                worker, timeout=options.timeout, origin="cli", noted=noted, watching=tell_new
+                worker,
+                timeout=options.timeout,
+                origin="cli",
+                noted=noted,
+                watching=tell_new,
+                person=True,
             )
     finally:
         tell_new()

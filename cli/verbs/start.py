@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from incumbent.lifecycle import ensure_running
+from incumbent.lifecycle.api import start
 from incumbent.lifecycle.settings import Worker
 
 from ..output import as_json, show
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the proof of a verified worker; raises NotVerifiedError."""
-    health = ensure_running(worker, origin="cli")
+    health = start(worker, origin="cli")
     if options.json:
         as_json({"ok": True, "pid": health.pid, "version": health.version, "port": health.port})
     else:

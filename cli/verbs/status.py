@@ -9,6 +9,7 @@ from incumbent.lifecycle.about import command
 from incumbent.lifecycle.runs import describe
 from incumbent.lifecycle.settings import Worker
 
+from ..other_settings import other_settings, sentence
 from ..output import as_json, show
 from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, as_answer, exit_code
 
@@ -21,8 +22,9 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print what one probe saw; the exit code says it too."""
     seen = status(worker)
     code = exit_code(seen)
+    others = other_settings(worker, seen)
     if options.json:
-        as_json(as_answer(seen, worker, code))
+        as_json(as_answer(seen, worker, code) | {"otherSettings": others})
     elif code == EXIT_RUNNING and seen.health is not None:
         health = seen.health
         show(f"Worker running ({health.state})")
@@ -32,6 +34,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         show(f"  workerPath  {health.worker_path}")
         if health.refusal:
             show(f"  refused     {health.refusal}")
+        if others:
+            show(f"  {sentence(others)}")
     elif code == EXIT_NOT_RUNNING:
         show(f"Worker not running: {describe(seen, worker)}; run `{command()} start`")
     else:

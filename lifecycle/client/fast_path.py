@@ -50,10 +50,11 @@ class FastPath:
         """Give the healthy worker's report, or None when it takes a whole run to tell.
 
         `patience` is in seconds, `answer_s` what one question waits for its answer. After None it
-        may be this caller's turn to launch, until `close`; never without patience.
+        may be this caller's turn to launch, until `close`; never without patience. Raises
+        AnotherServiceError where the data dir is not this service's.
         """
         worker = self._worker
-        recorded = _recorded(worker.path("launch.json"))
+        recorded = _recorded(worker)
         if recorded is None or worker.notices or not at_least(recorded, worker.version):
             return None
         self.seen = self._seen_soon(min(patience, LOOK_ON_S), answer_s)
@@ -130,12 +131,18 @@ def probe_worker(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> ProbeResul
     return probe(worker.host, worker.port, worker.name, worker.data_dir, timeout)
 
 
-def _recorded(path: str) -> str | None:
+def _recorded(worker: Worker) -> str | None:
+    path = worker.path("launch.json")
     try:
         said = loads(read_small(path, check_open))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         return None
+    name = said.get("name")
+    if name != worker.name and isinstance(name, str):
+        from ..errors import AnotherServiceError
+
+        raise AnotherServiceError(path, name, worker.name)
     version = said.get("version")
     return version if isinstance(version, str) else None

@@ -8,6 +8,7 @@ import signal
 
 from .. import files
 from ..drivers.ports import EXIT_LOST
+from ..environment import passed
 from ..errors import FilesError
 from ..private import open_file
 from ..record import Build
@@ -28,6 +29,7 @@ STANDBY_ROLE = "understudy"  # as 0.1.0 called it; parent and child may be of tw
 ORIGIN_VARIABLE = "INCUMBENT_ORIGIN"
 EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
 GENERATION_VARIABLE = "INCUMBENT_GENERATION"
+PASS_VARIABLE = "INCUMBENT_PASS_ENV"
 # What 0.1.0 called two of them: a parent gives both names, a child takes either, so that a handover
 # from one edition to the other, either way, needs no third.
 FIRST_NAMES = {TOKEN_VARIABLE: "INCUMBENT_LEASE", ORIGIN_VARIABLE: "INCUMBENT_DOOR"}
@@ -246,13 +248,14 @@ def places_of(worker: Worker, version: str, app: str) -> dict[str, str]:
 
 def settings_of(worker: Worker) -> dict[str, str]:
     """Give the variables that say how a worker serves."""
-    return {
+    settings = {
         "INCUMBENT_LOG_LEVEL": worker.log_level,
         "INCUMBENT_HANDOVER": worker.handover,
         "INCUMBENT_START_TIMEOUT": f"{worker.start_timeout:g}",
         "INCUMBENT_DRAIN_TIMEOUT": f"{worker.drain_timeout:g}",
         "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
     }
+    return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 
 
 def can_be_spawned(build: Build) -> bool:
@@ -273,20 +276,11 @@ def can_be_spawned(build: Build) -> bool:
     )
 
 
-_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LANG", "TZ", "VIRTUAL_ENV")
-_PASSED_PREFIXES = ("LC_", "PYTHON", "XDG_", "INCUMBENT_", "LD_LIBRARY_", "SSL_CERT_")
-
-
 def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
     """Give the environment that a worker registered by this launcher gets: no secrets by chance."""
-    environment = {
-        name: text
-        for name, text in worker.environ.items()
-        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name not in SPAWN_VARIABLES
-    }
-    if environment.get("PYTHONPATH"):  # the worker stands somewhere else
-        entries = environment["PYTHONPATH"].split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, entries))
+    environment = passed(worker.environ, worker.pass_env)
+    for name in SPAWN_VARIABLES:
+        environment.pop(name, None)
     return tuple(sorted((environment | settings_of(worker)).items()))
 
 

@@ -22,7 +22,7 @@ def fingerprint(app: str, python: str) -> str:
             except OSError:
                 continue
             told_of.append(f"{path}\0{told.st_size}\0{told.st_mtime_ns}")
-    return f"{len(told_of)}-{crc32(chr(0).join(told_of).encode()):08x}"
+    return f"{len(told_of)}-{crc32(chr(0).join(told_of).encode(errors='surrogatepass')):08x}"
 
 
 def _sources(roots: list[str]) -> list[str]:

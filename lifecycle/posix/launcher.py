@@ -33,6 +33,7 @@ from ..pid_file import pid_file
 from ..record import Build, NewerFormatError, lined, registered, rejection_of, without_gone
 from ..settings import MARGIN_S, Worker
 from ..trace import Trace
+from ..versions import newer
 from .child_process import Process, can_be_spawned
 from .lock_holder import CHILD_GRACE_S, LockHolder
 from .presence import missing, why_gone
@@ -67,7 +68,8 @@ class PosixLauncher(LockHolder):
 
     `timeout` is how long the run may take, in seconds, where that is not the worker's; `noted` is
     the last launch that was numbered when the run began, where that was before this object;
-    `watching` is called after every step and every pause.
+    `watching` is called after every step and every pause; `person` says that somebody typed for
+    it, whose settings and environment the worker is to have.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class PosixLauncher(LockHolder):
         timeout: float | None = None,
         noted: Generation | None = None,
         watching: Callable[[], None] | None = None,
+        person: bool = False,
     ) -> None:
         super().__init__(worker, origin)
         self._noted = noted
@@ -87,6 +90,7 @@ class PosixLauncher(LockHolder):
         self._pid_file = PidFileWatch(worker.path("worker.pid"))
         self._managed_until = 0.0
         self._watching = watching
+        self._person = person
         self._tried: tuple[Build | None, ...] = ()
         self.run = os.urandom(6).hex()
         self.trace = Trace(worker.path("trace.jsonl"), machine, self.run, origin)
@@ -99,12 +103,14 @@ class PosixLauncher(LockHolder):
     async def begin(self, restart: bool) -> Run:
         """Register the own build if it is newer; note the last launch that was numbered."""
         own = self.own_build()
+        seen = await self.probe() if self._person and not restart else None
         guard = self.guard()
         guard.take(wait=True)
         try:
             before = self.read_record()
             standing, gone = without_gone(before, can_be_spawned)
-            after, rejection = registered(standing, own, restart, time.time())
+            person = self._person and (seen is None or _gives_way(seen, standing.recorded))
+            after, rejection = registered(standing, own, restart, time.time(), person)
             after = lined(after)
             if after != before:
                 self.write_record(after)
@@ -331,6 +337,13 @@ class PosixLauncher(LockHolder):
             self._pause = PAUSE_S
         if self._watching is not None:
             self._watching()
+
+
+def _gives_way(seen: ProbeResult, recorded: Build | None) -> bool:
+    """Whether a start brings up a worker: none is there, or one that leaves, or an older one."""
+    if seen.kind != h.WORKER_SERVING or seen.health is None:
+        return seen.kind in (h.DARK, h.WORKER_LEAVING)
+    return recorded is not None and newer(recorded.version, seen.health.version)
 
 
 def _gone_sentence(version: str, why: str) -> str:

@@ -10,13 +10,14 @@ import time
 from .. import files
 from ..about import command
 from ..drivers.ports import LOCK_REFUSED, Child, ChildExit, Launch, LockResult
-from ..errors import FilesError
+from ..errors import AnotherServiceError, FilesError
 from ..generation import Generation
 from ..lock.guard import Guard
 from ..lock.lock_files import PosixLockFiles, disown
 from ..lock.process_identity import boot_id, self_token
 from ..lock.spawn_lock import HEARTBEAT_S, SpawnLock
 from ..record import (
+    AnothersRecordError,
     Build,
     NewerFormatError,
     Record,
@@ -120,7 +121,8 @@ class LockHolder:
     def read_record(self, guarded: bool = True) -> Record:
         """Read the launch record; a corrupt one says nothing, and is set aside with a notice.
 
-        Not without the guard: it could be another's fresh record that is set aside then.
+        Not without the guard: it could be another's fresh record that is set aside then. Raises
+        AnotherServiceError for one that is another service's.
         """
         path = self.worker.path("launch.json")
         content = files.read(path)
@@ -128,6 +130,8 @@ class LockHolder:
             return Record(self.worker.name)
         try:
             return decoded(content, self.worker.name)
+        except AnothersRecordError as error:
+            raise AnotherServiceError(path, error.service, self.worker.name) from error
         except ValueError:
             if guarded:
                 self.notices.append(files.set_aside(path))
@@ -234,6 +238,7 @@ class LockHolder:
         token = os.urandom(16).hex()
         content = {
             "token": token,
+            "service": self.worker.name,
             "pid": os.getpid(),
             "start": self_token(),
             "host": os.uname().nodename,

@@ -124,8 +124,11 @@ def test_a_finding_is_one_sentence_with_the_next_command(world: World, doctor: D
 )
 def test_corrupt_settings_are_found_and_left_where_they_are(doctor, data_dir, text):
     (data_dir / "settings.json").write_text(text)
-    assert "is no JSON object" in doctor.only()["what"]
+    path = data_dir / "settings.json"
+    assert doctor.only()["what"].startswith(f"{path}, line 1: ")
+    assert doctor.only()["next"] == f"mend {path}"
     assert [path.name for path in data_dir.iterdir()] == ["settings.json"]
+    path.unlink()
 
 
 def test_a_setting_that_cannot_be_is_found(doctor: Doctor, data_dir: Path):
@@ -396,7 +399,7 @@ def test_a_finding_for_everything_at_once(world: World, doctor: Doctor):
     with foreigner(world.port):
         hooks.fire("Early")
         (world.data_dir / "launch.json").write_text("{")
-        (world.data_dir / "settings.json").write_text("{")
+        (world.data_dir / "settings.json").write_text('{"drain_timeout": "soon"}')
         world.leave_lock(*dead_owner())
         world.data_dir.chmod(0o755)
         about = [finding["about"] for finding in doctor.findings()]

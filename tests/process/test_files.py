@@ -1,4 +1,4 @@
-"""A bad file of ours never stops a launch; a bad disk stops it with a clear sentence."""
+"""A bad file of ours never stops a launch, the settings apart; a bad disk does, with a sentence."""
 
 import json
 import os
@@ -17,8 +17,7 @@ GARBAGE = [b"", b"{", b"\0\xff garbage", b'{"format": 1}', b"[]"]
 FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
 
 
-CORRUPT = [(name, said) for name in ("launch.json", "token", "settings.json") for said in GARBAGE]
-CORRUPT.remove(("settings.json", b'{"format": 1}'))  # an object of settings nobody knows is whole
+CORRUPT = [(name, said) for name in ("launch.json", "token") for said in GARBAGE]
 
 
 @pytest.mark.parametrize(("name", "content"), CORRUPT)
@@ -31,7 +30,7 @@ def test_a_corrupt_file_is_set_aside_and_the_launch_goes_on(world: World, name, 
     assert aside.read_bytes() == content
 
 
-@pytest.mark.parametrize("name", ["launch.json", "token", "settings.json"])
+@pytest.mark.parametrize("name", ["launch.json", "token"])
 @pytest.mark.parametrize("what", ["a folder", "a pipe"])
 def test_what_is_no_file_is_set_aside_and_the_launch_goes_on(world: World, name, what):
     world.data_dir.mkdir(mode=0o700)
@@ -60,13 +59,21 @@ def test_a_link_to_nowhere_is_set_aside_and_the_launch_goes_on(world: World, nam
     assert path.is_file()
 
 
-def test_settings_that_cannot_be_read_are_spoken_of_and_the_launch_goes_on(world: World):
+@pytest.mark.parametrize("what", ["a folder", "a pipe", "a link to itself"])
+def test_settings_that_cannot_be_read_stop_a_launch_with_a_clear_sentence(world: World, what):
     world.data_dir.mkdir(mode=0o700)
     path = world.data_dir / "settings.json"
-    path.symlink_to(path)
+    if what == "a folder":
+        path.mkdir()
+    elif what == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path)
     done = world.ensure(world.app("1.0.0"))
-    assert done.code == 0, done
-    assert f"can't read {path}" in done.talk
+    assert (done.code, done.said["kind"]) == (1, "SettingsFileError"), done
+    assert str(path) in done.said["error"]
+    assert [there.name for there in world.data_dir.iterdir()] == ["settings.json"]
+    path.rmdir() if what == "a folder" else path.unlink()
 
 
 def test_a_link_in_the_place_of_the_lock_stops_a_launch_with_a_clear_sentence(world: World):
@@ -110,7 +117,7 @@ def test_a_worker_whose_token_file_was_lost_obeys_the_new_one(world: World, loss
         assert world.seen().kind == "dark"
 
 
-@pytest.mark.parametrize("name", ["launch.json", "token", "settings.json"])
+@pytest.mark.parametrize("name", ["launch.json", "token"])
 def test_a_corrupt_file_is_spoken_of_once_on_stderr(world: World, name):
     app = world.app("1.0.0")
     world.ensure(app)

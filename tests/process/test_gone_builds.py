@@ -183,7 +183,9 @@ def test_a_build_whose_app_can_be_imported_and_does_not_start_gives_way_and_is_t
 ):
     world.ensure(world.app("1.1.0", "starts only once"))
     world.stop(world.app("1.1.0", "starts only once"))
-    record_as(world, environment=world.record()["environment"] | {"STARTED": "yes"})
+    started = {"STARTED": "yes", "INCUMBENT_PASS_ENV": "STARTED"}
+    world.settings |= started
+    record_as(world, environment=world.record()["environment"] | started)
     own = world.app("1.0.0")
     done = world.command(own, "start")
     assert done.returncode == 0

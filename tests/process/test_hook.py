@@ -224,10 +224,6 @@ def test_closed_standard_files_are_survived(hooks: Hooks):
 # Trouble.
 
 
-def spoil_settings(world: World) -> None:
-    (world.data_dir / "settings.json").write_text('{"port": ')
-
-
 def spoil_record(world: World) -> None:
     (world.data_dir / "launch.json").write_bytes(b"\0\0\0")
 
@@ -243,7 +239,7 @@ def leave_dead_lock(world: World) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "dark"])
-@pytest.mark.parametrize("spoil", [spoil_settings, spoil_record, spoil_lock, leave_dead_lock])
+@pytest.mark.parametrize("spoil", [spoil_record, spoil_lock, leave_dead_lock])
 def test_a_spoiled_file_of_ours_costs_no_event(world: World, hooks: Hooks, spoil, running):
     if running:
         world.ensure(hooks.app)

@@ -235,9 +235,12 @@ def test_no_command_prints_more_than_text_of_what_a_file_said(hurried: World, te
 @pytest.mark.usefixtures("data_dir")
 def test_no_command_prints_more_than_text_of_a_setting(hurried: World):
     names = ("port", "host", "log_level", "start_timeout", "app", "version", NASTY)
-    leave(hurried, "settings.json", dict.fromkeys(names, ENDLESS))
+    path = leave(hurried, "settings.json", dict.fromkeys(names, ENDLESS))
     del hurried.settings["INCUMBENT_APP"]
     walk(hurried, "run", "build-and-sync", "diagrams")
+    leave(hurried, "settings.json", dict.fromkeys(("log_level", "start_timeout", NASTY), ENDLESS))
+    walk(hurried, "run", "build-and-sync", "diagrams")
+    path.unlink()
 
 
 def test_no_command_prints_more_than_text_of_a_variable(hurried: World):

@@ -163,7 +163,9 @@ def test_the_place_that_is_typed_wins_over_the_tools_own(tool: Tool, sandbox: Sa
     (other).mkdir()
     (other / "settings.json").write_text("no json")
     spoiled = tool.type(f"python mytool.py worker --data-dir {other} status")
-    assert "set aside" in spoiled.stderr
+    assert spoiled.returncode == 1
+    assert f"{other}/settings.json, line 1: " in spoiled.stderr
+    assert "then run `mytool worker start`" in spoiled.stderr
 
 
 def test_the_foreground_worker_is_the_tools_own(tool: Tool, world: World):

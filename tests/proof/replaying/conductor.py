@@ -193,6 +193,7 @@ class Replay(Simulation):
         env = {
             "PYTHONPATH": os.pathsep.join([SITE, CODE, str(app.folder)]),
             "INCUMBENT_REPLAY": self.conductor.path,
+            "INCUMBENT_PASS_ENV": "INCUMBENT_REPLAY",
         }
         return self.place.begin_process([sys.executable, "-c", LAUNCHER, what], app, env=env)
 

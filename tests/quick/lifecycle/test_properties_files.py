@@ -225,13 +225,14 @@ SETTINGS = {
 
 @IN_A_FOLDER
 @given(content=anything_like(json.dumps(SETTINGS).encode()))
-def test_any_settings_file_gives_a_whole_worker_or_names_the_setting(data_dir: Path, content):
+def test_any_settings_file_gives_a_whole_worker_or_is_refused_by_name(data_dir: Path, content):
     path = data_dir / "settings.json"
     path.write_bytes(content)
     try:
         worker = Worker(data_dir=data_dir, environ={})
     except SettingsError as refused:
-        assert str(refused).startswith("start_timeout")  # noqa: PT017 - one of two good ends
+        assert str(refused).startswith(str(path))  # noqa: PT017 - one of two good ends
+        assert path.read_bytes() == content
     else:
         assert 0 < worker.port < 65536
         assert worker.host.startswith("127.") or worker.host == "::1"

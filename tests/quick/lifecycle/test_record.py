@@ -10,11 +10,13 @@ from incumbent.lifecycle.about import FORMAT
 from incumbent.lifecycle.record import (
     KEEP_REJECTIONS,
     PAUSES_S,
+    AnothersRecordError,
     Build,
     NewerFormatError,
     Record,
     candidates,
     decoded,
+    differing,
     encoded,
     marked_good,
     needed,
@@ -314,3 +316,75 @@ def test_a_build_that_is_gone_gives_way_to_the_good_one():
 
 def test_builds_that_are_there_stay():
     assert without_gone(TRYING_NEW, lambda _: True) == (TRYING_NEW, [])
+
+
+# A person's settings and environment.
+
+
+def having(build: Build, **environment: str) -> Build:
+    return build._replace(environment=tuple(sorted(environment.items())))
+
+
+TODAY = having(OLD, PATH="/new", INCUMBENT_LOG_LEVEL="debug", PYTHONPATH="/mine")
+THEN = having(OLD, PATH="/old", INCUMBENT_LOG_LEVEL="info", PYTHONPATH="/mine", MYTOOL_KEY="k")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("pinned", ["", "1.0.0"])
+def test_a_person_who_launches_the_same_build_gives_it_their_environment(restart, pinned):
+    before = Record("incumbent", THEN, THEN, pinned=pinned)
+    after, rejection = registered(before, TODAY, restart, NOW, person=True)
+    assert after == before._replace(recorded=TODAY)
+    assert rejection is None
+    assert after.good == THEN
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_nobody_else_changes_the_environment_of_what_is_recorded(restart):
+    before = Record("incumbent", THEN, THEN)
+    assert registered(before, TODAY, restart, NOW) == (before, None)
+
+
+def test_an_environment_that_is_the_same_changes_nothing():
+    before = Record("incumbent", THEN, THEN)
+    own = THEN._replace(registered_at="later", registered_by="pid 7")
+    own = own._replace(environment=own.environment[::-1])  # a file may have another order
+    assert registered(before, own, True, NOW, person=True) == (before, None)
+
+
+@pytest.mark.parametrize("own", [having(build("0.9"), **dict(TODAY.environment))])
+def test_another_build_keeps_what_decides_its_code_and_gets_the_rest(own):
+    recorded = having(OLD, PATH="/old", PYTHONPATH="/release", VIRTUAL_ENV="/theirs")
+    before = Record("incumbent", recorded, recorded)
+    after, _ = registered(before, own, True, NOW, person=True)
+    assert after.recorded is not None
+    assert after.recorded.same_as(recorded)
+    assert dict(after.recorded.environment) == {
+        "PATH": "/new",
+        "INCUMBENT_LOG_LEVEL": "debug",
+        "PYTHONPATH": "/release",
+        "VIRTUAL_ENV": "/theirs",
+    }
+
+
+def test_what_a_restart_would_change_is_told_by_name():
+    assert differing(THEN, TODAY) == ["INCUMBENT_LOG_LEVEL", "MYTOOL_KEY", "PATH"]
+    assert differing(THEN, THEN) == []
+
+
+def test_another_builds_own_path_is_not_told():
+    own = having(build("0.9"), PATH="/old", PYTHONPATH="/other")
+    assert differing(having(OLD, PATH="/old", PYTHONPATH="/release"), own) == []
+
+
+def test_the_record_of_another_service_is_told_by_its_name():
+    with pytest.raises(AnothersRecordError) as raised:
+        decoded(encoded(SERVING_OLD), "other")
+    assert raised.value.service == "incumbent"
+
+
+def test_the_record_of_no_service_is_corrupt():
+    said = json.loads(encoded(SERVING_OLD)) | {"name": 5}
+    with pytest.raises(ValueError, match="no service") as raised:
+        decoded(json.dumps(said).encode(), "incumbent")
+    assert not isinstance(raised.value, AnothersRecordError)

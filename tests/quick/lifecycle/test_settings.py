@@ -1,8 +1,10 @@
 """A setting is what the argument says, else the environment, else the file, else the default."""
 
+import json
 import os
 import pwd
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,6 @@ from incumbent.lifecycle.settings import (
     BUILT_IN_APP,
     LEASE_S,
     MARGIN_S,
-    START_S,
     default_data_dir,
     default_port,
 )
@@ -25,7 +26,8 @@ def environ(data_dir):
 def test_the_default_is_the_built_in_worker(environ):
     worker = Worker(environ=environ)
     assert (worker.name, worker.app, worker.host) == ("incumbent", BUILT_IN_APP, "127.0.0.1")
-    assert worker.port == 27000 + zlib.crc32(f"{os.getuid()}:incumbent".encode()) % 1000
+    place = f"{os.getuid()}:{worker.data_dir}"
+    assert worker.port == 27000 + zlib.crc32(place.encode()) % 1000
     assert worker.log_level == "info"
     assert worker.handover == "seamless"
 
@@ -101,17 +103,72 @@ def test_a_value_that_cannot_be_is_refused_with_its_name(environ, variable, valu
 def test_a_name_in_the_file_is_heard(environ, data_dir):
     (data_dir / "settings.json").write_text('{"name": "mine"}')
     worker = Worker(environ=environ)
-    assert (worker.name, worker.port) == ("mine", default_port("mine"))
+    assert (worker.name, worker.port) == ("mine", default_port(str(data_dir)))
     assert Worker(environ=environ | {"INCUMBENT_NAME": "other"}).name == "other"
     assert Worker("argued", environ=environ).name == "argued"
 
 
-@pytest.mark.parametrize("said", ['{"name": "../x"}', '{"name": 5}', '{"start_timeout": 58}'])
-def test_a_value_in_the_file_that_cannot_be_stops_nobody(environ, data_dir, said):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "../x"),
+        ("name", 5),
+        ("host", "localhost"),
+        ("port", "many"),
+        ("port", True),
+        ("port", None),
+        ("app", "mytool"),
+        ("version", "banana"),
+    ],
+)
+def test_a_wrong_value_of_what_decides_the_place_is_refused_with_its_line(
+    environ, data_dir, key, value
+):
+    path = data_dir / "settings.json"
+    path.write_text(f'{{\n  // as ever\n  "{key}": {json.dumps(value)}\n}}')
+    with pytest.raises(SettingsError, match=f"{path}, line 3: {key} is ") as raised:
+        Worker(environ=environ)
+    assert repr(value) in str(raised.value)
+    assert [there.name for there in data_dir.iterdir()] == ["settings.json"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("start_timeout", 58), ("log_level", []), ("handover", "magic"), ("pass_env", "a b")],
+)
+def test_another_wrong_value_is_passed_over_with_a_notice(environ, data_dir, key, value):
+    said = json.dumps({key: value})
     (data_dir / "settings.json").write_text(said)
     worker = Worker(environ=environ)
-    assert (worker.name, worker.start_timeout) == ("incumbent", START_S)
-    assert "going on without it" in " ".join(worker.notices)
+    assert getattr(worker, key) == getattr(Worker(data_dir=data_dir.parent, environ={}), key)
+    [notice] = worker.notices
+    assert notice.startswith(f"settings.json: {key} is ")
+    assert notice.endswith("going on without it")
+    assert (data_dir / "settings.json").read_text() == said
+
+
+@pytest.mark.parametrize(
+    ("key", "close"),
+    [
+        ("prot", "port"),
+        ("log-level", "log_level"),
+        ("INCUMBENT_HOST", "host"),
+        ("start_time", "start_timeout"),
+    ],
+)
+def test_a_key_that_no_setting_has_is_told_once_with_the_closest(environ, data_dir, key, close):
+    (data_dir / "settings.json").write_text(json.dumps({key: 1, "log_level": "debug"}))
+    worker = Worker(environ=environ)
+    assert worker.log_level == "debug"
+    assert worker.notices == [
+        f"settings.json: no setting is called {key!r}; did you mean {close!r}?"
+    ]
+
+
+def test_a_key_like_none_of_ours_is_told_with_all_there_are(environ, data_dir):
+    (data_dir / "settings.json").write_text('{"zzz": 1}')
+    [notice] = Worker(environ=environ).notices
+    assert "no setting is called 'zzz'; there is name, host, port" in notice
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
@@ -136,36 +193,6 @@ def test_a_waiter_outlasts_a_handover_with_its_rollback(environ):
     assert worker.timeout > spent
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "\0", "nonsense"])
-def test_a_corrupt_file_is_set_aside_with_a_notice(environ, data_dir, content):
-    (data_dir / "settings.json").write_text(content)
-    worker = Worker(environ=environ)
-    assert worker.log_level == "info"
-    [aside] = data_dir.glob("settings.json.corrupt-*")
-    assert aside.read_text() == content
-    assert str(aside) in worker.notices[0]
-    assert not (data_dir / "settings.json").exists()
-
-
-def test_a_corrupt_file_is_left_where_it_is_by_who_does_not_mend(environ, data_dir):
-    (data_dir / "settings.json").write_text("{")
-    worker = Worker(environ=environ, mend=False)
-    assert worker.notices == [f"{data_dir}/settings.json is no JSON object"]
-    assert [path.name for path in data_dir.iterdir()] == ["settings.json"]
-
-
-@pytest.mark.parametrize(
-    "content", ['{"port": "many"}', '{"port": true}', '{"port": null}', '{"log_level": []}']
-)
-def test_one_bad_value_in_the_file_is_passed_over_with_a_notice(environ, data_dir, content):
-    (data_dir / "settings.json").write_text(content)
-    worker = Worker(environ=environ)
-    assert worker.port == default_port("incumbent")
-    assert worker.log_level == "info"
-    assert "settings.json" in worker.notices[0]
-    assert (data_dir / "settings.json").read_text() == content
-
-
 def test_the_default_data_dir_lies_below_the_users_own(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     assert default_data_dir("mine", {"HOME": "/h"}) == "/h/.local/share/incumbent/mine"
@@ -185,7 +212,87 @@ def test_two_names_of_one_data_dir_are_one(environ, data_dir):
 
 
 def test_every_default_port_lies_below_the_ephemeral_range():
-    assert all(27000 <= default_port(f"name-{number}") < 28000 for number in range(200))
+    assert all(27000 <= default_port(f"/h/{number}") < 28000 for number in range(200))
+
+
+def test_two_data_dirs_are_two_workers_by_default(data_dir):
+    places = [str(data_dir / "a"), str(data_dir / "b")]
+    one, other = (Worker(data_dir=place, environ={}) for place in places)
+    assert one.port != other.port
+    assert (one.port, other.port) == tuple(map(default_port, places))
+
+
+def test_two_names_of_one_data_dir_have_one_port(environ, data_dir):
+    link = data_dir.parent / "link"
+    link.symlink_to(data_dir)
+    assert Worker(data_dir=link, environ=environ).port == default_port(str(data_dir))
+
+
+def test_a_data_dir_whose_name_is_no_text_has_a_port(data_dir):
+    assert Worker(data_dir=os.fsdecode(os.fsencode(data_dir) + b"/\xff"), environ={}).port >= 27000
+
+
+# Variables that the app gets.
+
+
+@pytest.mark.parametrize(
+    "said", ["MYTOOL_*,DB_URL", " MYTOOL_* , DB_URL,", ["MYTOOL_*", "DB_URL"]], ids=str
+)
+def test_what_the_app_gets_is_named_by_argument_environment_or_file(environ, data_dir, said):
+    wanted = ("MYTOOL_*", "DB_URL")
+    assert Worker(pass_env=said, environ=environ).pass_env == wanted
+    if isinstance(said, str):
+        assert Worker(environ=environ | {"INCUMBENT_PASS_ENV": said}).pass_env == wanted
+    (data_dir / "settings.json").write_text(json.dumps({"pass_env": said}))
+    assert Worker(environ=environ).pass_env == wanted
+    assert Worker(pass_env=[], environ=environ).pass_env == ()
+
+
+@pytest.mark.parametrize("said", ["*", "A B", "A*B", "MY-TOOL", "A=B", 5, ["A", 5], {"A": "B"}])
+def test_what_is_no_name_of_a_variable_is_refused(environ, said):
+    with pytest.raises(SettingsError, match="pass_env"):
+        Worker(pass_env=said, environ=environ)
+
+
+# In the environment of another service's worker.
+
+
+def of_a_worker(name: str, data_dir: Path) -> dict[str, str]:
+    return {
+        "HOME": "/h",
+        "PATH": "/usr/bin",
+        "INCUMBENT_NAME": name,
+        "INCUMBENT_DATA_DIR": str(data_dir),
+        "INCUMBENT_PORT": "21001",
+        "INCUMBENT_HOST": "127.0.0.2",
+        "INCUMBENT_APP": "a:app",
+        "INCUMBENT_VERSION": "7.0",
+        "INCUMBENT_LOG_LEVEL": "debug",
+        "INCUMBENT_PASS_ENV": "A_SECRET",
+        "INCUMBENT_COMMAND": "b worker",
+    }
+
+
+def test_the_places_of_a_worker_of_another_name_are_not_ours(data_dir):
+    worker = Worker("b", environ=of_a_worker("a", data_dir))
+    own = Worker("b", environ={"HOME": "/h"})
+    for setting in ("data_dir", "port", "host", "app", "version", "log_level", "pass_env"):
+        assert getattr(worker, setting) == getattr(own, setting), setting
+    assert worker.environ == {"HOME": "/h", "PATH": "/usr/bin", "INCUMBENT_COMMAND": "b worker"}
+
+
+@pytest.mark.parametrize("name", ["a", None])
+def test_the_places_of_a_worker_of_the_same_name_are_ours(data_dir, name):
+    worker = Worker(name, environ=of_a_worker("a", data_dir))
+    assert (worker.name, worker.data_dir, worker.port) == ("a", str(data_dir), 21001)
+    assert (worker.host, worker.app, worker.version) == ("127.0.0.2", "a:app", "7.0")
+
+
+def test_places_that_name_no_service_are_the_callers(data_dir):
+    environ = of_a_worker("a", data_dir)
+    del environ["INCUMBENT_NAME"]
+    worker = Worker("b", environ=environ)
+    assert (worker.name, worker.data_dir, worker.port) == ("b", str(data_dir), 21001)
 
 
 def test_an_empty_data_dir_in_the_environment_is_refused():
