@@ -173,7 +173,9 @@ def test_odd_stdin_never_breaks_the_caller(hooks: Hooks, given, recorded, talk):
 def test_ten_megabytes_arrive(hooks: Hooks):
     hooks.fire("First")
     assert_answers(hooks.fire("Long", json.dumps({"text": "x" * 10_000_000}).encode()))
-    assert [len(payload.get("text", "")) for _, payload in hooks.recorded("after=1")] == [10_000_000]
+    assert [len(payload.get("text", "")) for _, payload in hooks.recorded("after=1")] == [
+        10_000_000
+    ]
 
 
 def test_more_than_the_limit_is_read_to_its_end_and_not_delivered(hooks: Hooks):
