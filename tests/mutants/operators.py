@@ -29,6 +29,13 @@ COUNTERPARTS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
 }
+NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+}
+OF_TIME = re.compile(r"monotonic|time\(\)|deadline|remaining|\bnow\b|\buntil\b|_S\b|age\b")
 WORD = re.compile(r"[\w./:=-]+")  # a word of a protocol; a sentence for people is no such word
 SENTENCES = ("__doc__", "__all__")
 
@@ -143,10 +150,13 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Compare(self, node: ast.Compare) -> None:
         if type(node.ops[0]) in SWAPPED:
+            of_time = OF_TIME.search(ast.unparse(node)) is not None
 
             def change(changed: ast.AST) -> None:
                 assert isinstance(changed, ast.Compare)
-                changed.ops[0] = SWAPPED[type(changed.ops[0])]()
+                op = type(changed.ops[0])
+                # No clock hits the very moment by which `<` and `<=` differ.
+                changed.ops[0] = NEGATED.get(op, SWAPPED[op])() if of_time else SWAPPED[op]()
 
             self._swap(node, "comparison", change)
         self.generic_visit(node)

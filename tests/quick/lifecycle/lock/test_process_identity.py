@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -46,10 +47,25 @@ def test_a_token_that_could_not_be_read_is_not_a_dead_owner():
     assert not is_dead(os.getpid(), "?")
 
 
-def test_two_processes_have_different_tokens_or_pids():
-    with bystander() as one, bystander() as other:
-        owners = {(p.pid, start_token(p.pid)) for p in (one, other)}
-    assert len(owners) == 2
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a token is a text of ps")
+def test_a_token_is_the_moment_of_the_start_in_ticks_since_boot():
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    with bystander() as process:
+        after = time.clock_gettime(time.CLOCK_BOOTTIME)
+        began = int(start_token(process.pid) or "0") * tick_s
+    assert before - 2 * tick_s <= began <= after + 2 * tick_s
+
+
+def test_a_process_that_began_later_has_another_token():
+    with bystander() as one:
+        first = start_token(one.pid)
+        eventually(lambda: token_of_another() != first, "time enough has passed for another token")
+
+
+def token_of_another() -> str | None:
+    with bystander() as other:
+        return start_token(other.pid)
 
 
 @pytest.mark.parametrize("pid", [0, -1, MAX_PID + 1, True, "1", None, 1.0])
@@ -63,9 +79,15 @@ def test_a_command_name_with_brackets_does_not_shift_the_fields(tmp_path):
     program.symlink_to(os.path.realpath(sys.executable))
     process = subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        token = start_token(process.pid)
-        assert token is not None
-        assert token.isdigit()
+        twin = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            token, other = start_token(process.pid), start_token(twin.pid)
+            assert token is not None
+            assert other is not None
+            assert abs(int(token) - int(other)) < 10 * os.sysconf("SC_CLK_TCK")
+        finally:
+            twin.kill()
+            twin.communicate()
     finally:
         process.kill()
         process.communicate()

@@ -226,6 +226,20 @@ def test_a_torn_lock_is_stolen_once_no_creation_can_take_so_long(path, content):
     assert aside.read_bytes() == content
 
 
+@pytest.mark.parametrize("left", [b"", b"{", b"x" * 5000])
+def test_what_a_dead_process_of_our_pid_left_half_written_is_in_nobodys_way(path, left):
+    acquire(claim(path))
+    grow_old(path, LEASE_S + 1)
+    temporary = path.parent / f"spawn.lock.{os.getpid()}.tmp"
+    temporary.write_bytes(left)
+    grow_old(temporary, 2 * LEASE_S)
+    thief = claim(path)
+    assert acquire(thief) == STOLEN
+    assert token_in(path) == thief.token
+    assert not temporary.exists()
+    assert acquire(claim(path)) == HELD
+
+
 def test_a_whole_lock_is_not_set_aside_when_it_is_stolen(path):
     acquire(claim(path))
     grow_old(path, LEASE_S + 1)
