@@ -1,14 +1,21 @@
 """A connection that has reached the port is served, whatever moment the drain comes at."""
 
 import asyncio
+import contextlib
+import resource
 import socket
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from incumbent.server.http.connections import Connections
+from incumbent.server.http import connections as module
+from incumbent.server.http.connections import KEPT_LIMIT, Connections
+
+from ...lifecycle.lock.test_spawn_lock import descriptors_left
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENCE_S = 10.0
+OURS = 6000  # this process is server and every client
 
 
 async def app(scope, receive, send):
@@ -51,3 +58,210 @@ def test_a_connection_that_comes_in_while_a_drain_begins_is_served_after_it(turn
                     await connections.drain(False, PATIENCE_S)
 
     assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+
+
+@contextlib.asynccontextmanager
+async def serving(hosted: object = app) -> AsyncIterator[tuple[Connections, socket.socket]]:
+    """Give connections that accept on a listener; both are closed at the end."""
+    with new_listener() as listener:
+        connections = Connections(hosted)
+        await connections.accept(listener)
+        try:
+            yield connections, listener
+        finally:
+            connections.close_kept()
+            await connections.drain(False, PATIENCE_S)
+
+
+def client_of(listener: socket.socket, says: bytes = b"") -> socket.socket:
+    client = socket.create_connection(listener.getsockname())
+    client.sendall(says)
+    return client
+
+
+async def turns(number: int = 20) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+# No room.
+
+
+def test_after_a_moment_without_a_descriptor_connections_are_accepted_again(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(module, "NO_ROOM_S", 0.01)
+
+    async def story() -> bytes:
+        async with serving() as (_, listener):
+            with client_of(listener, REQUEST) as client:
+                with descriptors_left(0):
+                    await asyncio.sleep(0.05)  # some tries that can't succeed
+                return await answer(client)
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+    assert "can't accept now: Too many open files" in capfd.readouterr().err
+
+
+def test_where_every_place_is_taken_an_idle_connection_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "room", lambda: 2)
+
+    async def story() -> list[bytes]:
+        async with serving() as (_, listener):
+            with client_of(listener) as one, client_of(listener) as other:
+                await turns()
+                with client_of(listener, REQUEST) as third:
+                    said = await answer(third)
+                    return [said, await answer(one), await answer(other)]
+
+    said, *idle = asyncio.run(story())
+    assert said.startswith(b"HTTP/1.1 204")
+    assert idle == [b"", b""]
+
+
+def test_where_every_place_is_taken_half_a_request_gives_way_first(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "room", lambda: 2)
+
+    async def story() -> list[bytes]:
+        async with serving() as (_, listener):
+            with client_of(listener) as idle, client_of(listener, REQUEST[:9]) as half:
+                await turns()
+                with client_of(listener, REQUEST) as third:
+                    answers = [await answer(third), await answer(half)]
+                    idle.sendall(REQUEST)
+                    return [*answers, await answer(idle)]
+
+    whole, half, idle = asyncio.run(story())
+    assert whole.startswith(b"HTTP/1.1 204")
+    assert half.startswith(b"HTTP/1.1 408")
+    assert idle.startswith(b"HTTP/1.1 204")
+
+
+# A handover.
+
+
+@pytest.fixture
+def room_for_both() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] != resource.RLIM_INFINITY and before[1] < OURS:
+        pytest.skip("too few descriptors may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OURS, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_head_that_comes_in_two_pieces_around_a_drain_is_answered():
+    async def story() -> bytes:
+        async with serving() as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await turns()
+                draining = asyncio.ensure_future(connections.drain(True, PATIENCE_S))
+                await turns()
+                client.sendall(REQUEST[11:])
+                said = await answer(client)
+                assert await draining == []
+                return said
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+
+
+def test_half_a_request_is_refused_and_never_passed_on():
+    async def story() -> tuple[bytes, int]:
+        async with serving() as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await turns()
+                assert await connections.drain(True, PATIENCE_S) == []
+                return await answer(client), len(connections.kept)
+
+    said, kept = asyncio.run(story())
+    assert said.startswith(b"HTTP/1.1 408")
+    assert kept == 0
+
+
+def test_half_a_second_request_behind_an_answered_one_is_not_passed_on():
+    async def story() -> tuple[bytes, int]:
+        async with serving() as (connections, listener):
+            with client_of(listener, REQUEST + REQUEST[:11]) as client:
+                assert (await answer(client)).startswith(b"HTTP/1.1 204")
+                assert await connections.drain(True, PATIENCE_S) == []
+                return await answer(client), len(connections.kept)
+
+    said, kept = asyncio.run(story())
+    assert said.startswith(b"HTTP/1.1 408")
+    assert kept == 0
+
+
+def test_idle_connections_are_passed_on_and_served_by_who_gets_them():
+    async def story() -> bytes:
+        async with serving() as (connections, listener), serving() as (successor, _):
+            with client_of(listener, REQUEST) as client:
+                assert (await answer(client)).startswith(b"HTTP/1.1 204")
+                assert await connections.drain(True, PATIENCE_S) == []
+                assert len(connections.kept) == 1
+                successor.kept, connections.kept = connections.kept, []
+                await successor.accept(listener)
+                client.sendall(REQUEST)
+                return await answer(client)
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+
+
+def test_idle_connections_are_closed_at_a_stop():
+    async def story() -> tuple[bytes, int]:
+        async with serving() as (connections, listener):
+            with client_of(listener) as client:
+                await turns()
+                assert await connections.drain(False, PATIENCE_S) == []
+                return await answer(client), len(connections.kept)
+
+    assert asyncio.run(story()) == (b"", 0)
+
+
+@pytest.mark.usefixtures("room_for_both")
+def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others_closed():
+    more = 30
+
+    async def story() -> tuple[int, int]:
+        async with serving() as (connections, listener):
+            clients = []
+            for _ in range(KEPT_LIMIT + more):
+                clients.append(client_of(listener))
+                await turns(1)  # the backlog is shorter
+            while len(connections._state.connections) < len(clients):
+                await asyncio.sleep(0.001)
+            assert await connections.drain(True, PATIENCE_S) == []
+            kept, closed = len(connections.kept), 0
+            for client in clients:
+                client.setblocking(False)
+                try:
+                    closed += client.recv(1) == b""
+                except BlockingIOError:
+                    continue
+            for client in clients:
+                client.close()
+            return kept, closed
+
+    assert asyncio.run(story()) == (KEPT_LIMIT, more)
+
+
+def test_what_is_cut_at_the_deadline_is_named():
+    async def slow(scope: object, receive: object, send: object) -> None:
+        del scope, receive, send
+        await asyncio.sleep(PATIENCE_S)
+
+    async def story() -> list[str]:
+        async with serving(slow) as (connections, listener):
+            with client_of(listener, REQUEST.replace(b"/ ", b"/slow ")) as client:
+                await turns()
+                told = await connections.drain(False, 0.1)
+                assert await answer(client) == b""
+                return told
+
+    assert asyncio.run(story()) == [
+        "no quiet moment, others wait for /slow (1)",
+        "cut off at the deadline: /slow (1)",
+    ]
