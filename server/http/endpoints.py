@@ -119,7 +119,8 @@ class Endpoints:
     async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
         given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
         secret = given.removeprefix(b"Bearer ").strip()
-        if not same_secret(secret, self._control.token.encode()):
+        # An empty secret is none: whoever says nothing must not know it.
+        if not secret or not same_secret(secret, self._control.token.encode()):
             return _refusal(401, "unauthorized", "the token of the data dir is needed")
         try:
             body = await _body(receive)

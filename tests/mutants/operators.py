@@ -201,7 +201,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         args = node.args
-        plain = not any(isinstance(arg, ast.Starred) for arg in args[:2])
+        alike = isinstance(node.func, ast.Name) and node.func.id in ("min", "max")
+        plain = not alike and not any(isinstance(arg, ast.Starred) for arg in args[:2])
         if len(args) >= 2 and plain and ast.dump(args[0]) != ast.dump(args[1]):
 
             def change(changed: ast.AST) -> None:
@@ -209,7 +210,7 @@ class _Finder(ast.NodeVisitor):
                 changed.args[0], changed.args[1] = changed.args[1], changed.args[0]
 
             self._swap(node, "arguments", change)
-        if isinstance(node.func, ast.Name) and node.func.id in ("min", "max"):
+        if isinstance(node.func, ast.Name) and alike:
             other = "max" if node.func.id == "min" else "min"
             self._add(node.func, "min/max", other)
         self.generic_visit(node)
@@ -239,7 +240,7 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Return(self, node: ast.Return) -> None:
         value = node.value
-        if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+        if value is not None and not isinstance(value, ast.Constant):
             self._add(value, "returned", "None")
         self.generic_visit(node)
 
@@ -277,12 +278,12 @@ class _Finder(ast.NodeVisitor):
         self._add(node, "break/continue", "break")
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        caught = node.type
-        if caught is not None and ast.unparse(caught) not in ("Exception", "BaseException"):
-            self._add(caught, "caught too much", "BaseException")
-            if isinstance(caught, ast.Tuple) and len(caught.elts) > 1:
-                rest = ", ".join(ast.unparse(one) for one in caught.elts[1:])
-                self._add(caught, "caught too little", f"({rest},)")
+        caught = node.type  # to catch more is no mistake that a test could see: nobody raises it
+        if isinstance(caught, ast.Tuple) and len(caught.elts) > 1:
+            rest = ", ".join(ast.unparse(one) for one in caught.elts[1:])
+            self._add(caught, "caught too little", f"({rest},)")
+        elif caught is not None:
+            self._add(caught, "caught too little", "()")
         for statement in node.body:
             self.visit(statement)
 

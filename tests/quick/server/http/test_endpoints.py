@@ -219,6 +219,14 @@ def test_an_ask_without_the_secret_is_refused(what, secret):
     assert control.asked == []
 
 
+@pytest.mark.parametrize("secret", ["", SECRET, " "])
+def test_where_there_is_no_secret_nobody_knows_it(secret):
+    control = WorkerControl()
+    control.token = ""
+    assert admin(control, secret=secret).status == 401
+    assert control.asked == []
+
+
 def test_an_ask_of_another_instance_is_refused():
     control = WorkerControl()
     refused = admin(control, instance="another-one")
