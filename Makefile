@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check fast quick pythons prove prove-short drill-crossfire bench diagrams clean
+.PHONY: demo test check fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -30,6 +30,9 @@ prove: $(STAMP)
 
 prove-short: $(STAMP)
 	@$(BIN)/python -m tests.proof.prove --short
+
+mutants: $(STAMP)
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 drill-crossfire: $(STAMP)
 	@$(BIN)/python -m tests.crossfire

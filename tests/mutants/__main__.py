@@ -56,7 +56,11 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="incumbent-mutants-") as root:
         judge = Judge(Place(Path(root).resolve()), given.quick)
         for mutant in mutants:
-            verdicts.append(judge.judged(mutant))
+            try:
+                verdicts.append(judge.judged(mutant))
+            except RuntimeError as error:  # nothing can be said where the clean code fails
+                print(error, file=sys.stderr)
+                return 1
             print(told(verdicts[-1]), flush=True)
     print("\n".join(["", *lines(verdicts)]))
     return 1 if any(verdict.is_alive for verdict in verdicts) else 0

@@ -11,7 +11,7 @@ from incumbent.lifecycle.drivers.ports import (
 from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
 from incumbent.lifecycle.machine import states
 
-from .test_drivers import UP, EnoughError, handing_over
+from .test_drivers import UP, EnoughError, handing_over, record, served
 
 CURRENT = "2"  # what the record says too
 COMING_UP = [None, None]  # nothing is asked before it serves
@@ -20,8 +20,9 @@ WAITS_ONCE = [LockResult(HELD, "another holds it"), LockResult(ACQUIRED)]
 
 
 def test_a_restart_that_joins_a_recycle_is_not_declined_by_a_worker_that_became_current():
-    _, system, _ = handing_over(
+    _, system, _ = served(
         version=CURRENT,
+        record=[record(CURRENT, "1")],
         next_ask=[Request(RECYCLE, 1), EnoughError],
         poll_ask=[*COMING_UP, Request(RESTART, 2), None],
         warm_up=READY,
@@ -32,8 +33,9 @@ def test_a_restart_that_joins_a_recycle_is_not_declined_by_a_worker_that_became_
 
 
 def test_a_recycle_that_joins_a_recycle_is_declined_by_a_worker_that_became_current():
-    _, system, driver = handing_over(
+    _, system, driver = served(
         version=CURRENT,
+        record=[record(CURRENT, "1")],
         next_ask=[Request(RECYCLE, 1), EnoughError],
         poll_ask=[*COMING_UP, Request(RECYCLE, 2), None],
     )
@@ -43,8 +45,9 @@ def test_a_recycle_that_joins_a_recycle_is_declined_by_a_worker_that_became_curr
 
 
 def test_a_recycle_that_joins_a_restart_takes_nothing_back():
-    _, system, _ = handing_over(
+    _, system, _ = served(
         version=CURRENT,
+        record=[record(CURRENT, "1")],
         next_ask=[Request(RESTART, 1), EnoughError],
         acquire=WAITS_ONCE,
         warm_up=READY,

@@ -49,6 +49,7 @@ class Schedule:
         self.disk = Disk(self.bounds)
         self.state = self.disk.initial([])
         self._running: dict[int, tuple[Any, Any]] = {}
+        self.left_open: dict[int, Any] = {}  # by whoever is done, before its end closes all
         for _ in range(contenders):
             self.join()
 
@@ -79,6 +80,7 @@ class Schedule:
         call = sent(coroutine, answer)
         if call is None:
             del self._running[actor]
+            self.left_open[actor] = self.state[ACTORS][actor][OPEN]
             self.state = self.disk.ended(self.state, actor, DONE)
         else:
             self._running[actor] = coroutine, call
@@ -112,8 +114,9 @@ class Schedule:
         self._running.clear()
 
     def sound(self) -> None:
-        """Fail when an invariant is broken."""
+        """Fail when an invariant is broken, or whoever is done has left a file open."""
         assert self.disk.found is None, self.disk.found
+        assert not any(self.left_open.values()), self.left_open
 
 
 class LockMachine(RuleBasedStateMachine):
@@ -246,8 +249,9 @@ def test_whoever_is_done_has_given_everything_back():
     assert schedule.running == []
     assert schedule.state[PATH] == 0
     assert schedule.state[GUARD] == NOBODY
+    assert schedule.left_open == {0: (), 1: ()}
     for entry in schedule.state[ACTORS]:
-        assert (entry[LID], entry[TEMP], entry[OPEN]) == (DONE, 0, ())
+        assert (entry[LID], entry[TEMP]) == (DONE, 0)
 
 
 def test_the_dead_leave_a_lock_that_the_next_may_have():

@@ -1,15 +1,18 @@
 """An owner is a pid with its start token, so that neither zombies nor recycled pids fool us."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from incumbent.lifecycle.lock.process_identity import (
     MAX_PID,
     boot_id,
+    is_another_boot,
     is_dead,
     is_pid,
     self_token,
@@ -97,3 +100,71 @@ def test_the_boot_stays_the_same_for_another_process():
     program = "from incumbent.lifecycle.lock.process_identity import boot_id; print(boot_id())"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert said.stdout.strip() == boot_id() != "?"
+
+
+# Where there is no /proc.
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("ps"):
+        pytest.skip("there is no ps here")
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_proc_a_living_process_has_one_token_and_a_dead_one_none():
+    with bystander() as process:
+        token = start_token(process.pid)
+        assert token is not None
+        assert token == start_token(process.pid)
+        assert len(token.split("-")) >= 5  # weekday, month, day, time, year
+        assert " " not in token
+        assert not is_dead(process.pid, token)
+        assert is_dead(process.pid, "Mon-Jan--1-00:00:00-1990")
+    assert start_token(process.pid) is None
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_proc_a_zombie_is_dead():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    eventually(lambda: start_token(process.pid) is None, "the process is a zombie")
+    os.kill(process.pid, 0)
+    assert process.wait() == 0
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_ps_nobody_is_dead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert start_token(os.getpid()) == "?"
+    assert not is_dead(os.getpid(), "any")
+    assert boot_id() == "?"
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_proc_the_boot_is_what_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    program = tmp_path / "sysctl"
+    program.write_text('#!/bin/sh\n[ "$*" = "-n kern.boottime" ] && echo " { sec = 1 } "\nexit 3\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert boot_id() == "{ sec = 1 }"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "another"),
+    [("a/1", "a/2", False), ("a/1", "b/1", True), ("a", "a/1", False)],
+)
+def test_a_boot_is_told_from_a_namespace(
+    monkeypatch: pytest.MonkeyPatch, one: str, other: str, another: bool
+):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert is_another_boot(one, other) is another
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not is_another_boot(one, other)
+
+
+def test_the_boot_names_this_pid_namespace():
+    if sys.platform == "linux":
+        assert boot_id().endswith("/" + os.readlink("/proc/self/ns/pid"))
