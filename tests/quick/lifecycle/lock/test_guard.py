@@ -1,5 +1,7 @@
 """The guard is one actor's at a time; a process stopped inside it holds nobody up for ever."""
 
+import errno
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -84,3 +86,17 @@ def test_a_guard_in_a_folder_that_is_not_there_is_an_error(data_dir: Path):
     with pytest.raises(FilesError) as raised:
         Guard(path).take(wait=False)
     assert (raised.value.path, raised.value.reason) == (path, "No such file or directory")
+
+
+def test_a_file_system_without_locks_is_an_error_that_names_the_guard(
+    path: str, monkeypatch: pytest.MonkeyPatch
+):
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    before = descriptors()
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(FilesError) as raised:
+        Guard(path).take(wait=True)
+    assert (raised.value.path, raised.value.reason) == (path, "No locks available")
+    assert descriptors() == before

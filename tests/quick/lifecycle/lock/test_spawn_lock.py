@@ -340,8 +340,10 @@ def test_a_holder_without_descriptors_does_not_keep_the_guard(path, number, ask)
     acquire(holder)
     with descriptors_left(number), pytest.raises(FilesError):
         run_blocking(getattr(holder, ask)())
-    assert Guard(f"{path}.guard").take(wait=False)
-    assert path.exists()
+    guard = Guard(f"{path}.guard")
+    assert guard.take(wait=False)
+    guard.give_back()
+    assert acquire(claim(path)) == HELD  # it is as fresh as before
 
 
 def test_a_lock_that_cannot_be_created_is_an_error(path):
@@ -354,6 +356,15 @@ def test_a_folder_in_the_place_of_the_lock_is_an_error(path):
     path.mkdir()
     with pytest.raises(FilesError):
         acquire(claim(path))
+
+
+def test_a_pipe_in_the_place_of_the_lock_holds_nobody_up(path):
+    os.mkfifo(path)
+    thief = claim(path)
+    assert acquire(thief) == HELD
+    grow_old(path, TORN_S + 1)
+    assert acquire(thief) == STOLEN
+    assert token_in(path) == thief.token
 
 
 def test_losing_leaves_nothing_behind(path):

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from incumbent.server.http import connections as module
-from incumbent.server.http.connections import KEPT_LIMIT, Connections
+from incumbent.server.http.connections import Connections
+from incumbent.server.http.protocol import HttpConnection
 
 from ...lifecycle.lock.test_spawn_lock import descriptors_left
 
@@ -223,12 +224,12 @@ def test_idle_connections_are_closed_at_a_stop():
 
 @pytest.mark.usefixtures("room_for_both")
 def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others_closed():
-    more = 30
+    kept_limit, more = 1000, 30
 
     async def story() -> tuple[int, int]:
         async with serving() as (connections, listener):
             clients = []
-            for _ in range(KEPT_LIMIT + more):
+            for _ in range(kept_limit + more):
                 clients.append(client_of(listener))
                 await turns(1)  # the backlog is shorter
             while len(connections._state.connections) < len(clients):
@@ -245,7 +246,72 @@ def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others
                 client.close()
             return kept, closed
 
-    assert asyncio.run(story()) == (KEPT_LIMIT, more)
+    assert asyncio.run(story()) == (kept_limit, more)
+
+
+def test_connections_that_turn_idle_during_a_drain_are_kept_up_to_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "KEPT_LIMIT", 1)
+
+    async def story() -> tuple[list[bool], int]:
+        go_on = asyncio.Event()
+
+        async def waits(scope: object, receive: object, send: object) -> None:
+            await go_on.wait()
+            await app(scope, receive, send)
+
+        async with serving(waits) as (connections, listener):
+            clients = [client_of(listener, REQUEST) for _ in range(3)]
+            await turns()
+            draining = asyncio.ensure_future(connections.drain(True, PATIENCE_S))
+            await turns()
+            go_on.set()
+            assert await draining == []
+            answered = [(await answer(client)).startswith(b"HTTP/1.1 204") for client in clients]
+            for client in clients:
+                client.close()
+            return answered, len(connections.kept)
+
+    assert asyncio.run(story()) == ([True] * 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("says", "idle"),
+    [
+        (b"", True),
+        (REQUEST, True),
+        (REQUEST[:11], False),
+        (REQUEST + REQUEST[:11], False),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n1", False),
+    ],
+    ids=["nothing yet", "answered", "half a head", "half a second head", "half a body"],
+)
+def test_a_connection_is_idle_when_nothing_is_under_way(says: bytes, idle: bool):
+    async def story() -> list[bool]:
+        async with serving() as (connections, listener):
+            with client_of(listener, says) as client:
+                if len(says) >= len(REQUEST):
+                    await answer(client)
+                await turns()
+                its = connections._state.connections
+                return [each.is_idle for each in its if isinstance(each, HttpConnection)]
+
+    assert asyncio.run(story()) == [idle]
+
+
+def test_a_head_that_has_just_begun_when_its_connection_is_let_go_has_its_moment():
+    async def story() -> bytes:
+        async with serving() as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await turns()
+                [connection] = connections._state.connections
+                connections._let_go(connection)
+                await turns()
+                client.sendall(REQUEST[11:])
+                return await answer(client)
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
 
 
 def test_what_is_cut_at_the_deadline_is_named():
