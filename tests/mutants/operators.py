@@ -257,7 +257,10 @@ class _Finder(ast.NodeVisitor):
             self._add(node, "left out", "pass")
         if isinstance(node.targets[0], ast.Name) and node.targets[0].id in SENTENCES:
             return
+        named = not self._scope and isinstance(node.targets[0], ast.Name)
+        self._scope += [ast.unparse(node.targets[0])] * named
         self.visit(node.value)
+        self._scope = self._scope[: -1 if named else None]
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self._add(node, "left out", "pass")

@@ -6,4 +6,7 @@ the code does not have any more fails the quick tests.
 
 from __future__ import annotations
 
-SURVIVORS: dict[str, str] = {}
+SURVIVORS: dict[str, str] = {
+    "lifecycle/client/fast_path.py::FastPath.close: 1 => 2": "any negative number is no descriptor",
+    "lifecycle/posix/secret.py::admin_token: 3 => 4": "one more try for a file that changes",
+}

@@ -79,6 +79,11 @@ def test_each_mutant_of_a_module_compiles_and_has_a_name_of_its_own(path: str):
     assert len({mutant.key for mutant in found}) == len(found) > 50
 
 
+def test_a_constant_gives_its_mutants_its_name():
+    [mutant] = [one for one in mutants_of("a/b.py", CODE) if one.before == "5"]
+    assert mutant.key == "a/b.py::LIMIT_S: 5 => 6"
+
+
 def test_the_same_seed_draws_the_same_mutants():
     paths = ["lifecycle/lock/guard.py", "lifecycle/files.py"]
     assert chosen(paths, 3, 7) == chosen(paths, 3, 7) != chosen(paths, 3, 8)

@@ -41,7 +41,9 @@ def test_processes_that_make_it_at_once_get_the_same(data_dir):
     assert [entry.name for entry in data_dir.iterdir()] == ["token"]
 
 
-@pytest.mark.parametrize("content", [b"", b"short\n", b"\xff" * 64, b"G" * 64, b"0" * 63])
+@pytest.mark.parametrize(
+    "content", [b"", b"short\n", b"\xff" * 64, b"G" * 64, b"x" * 64, b"0" * 63]
+)
 def test_a_corrupt_secret_is_set_aside(data_dir, content):
     path = data_dir / "token"
     path.write_bytes(content)
