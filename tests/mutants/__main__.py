@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--only", action="append", default=[], metavar="PATH")
     parser.add_argument("--like", default="", metavar="TEXT", help="every one whose name has this")
-    parser.add_argument("--quick", action="store_true", help="without the tests of processes")
+    parser.add_argument("--quick", action="store_true", help="without processes and searches")
     parser.add_argument("--list", action="store_true", help="run nothing")
     given = parser.parse_args(arguments)
     paths = modules(given.only)

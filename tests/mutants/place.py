@@ -84,16 +84,19 @@ class Place:
         finally:
             _write(files, text)
 
-    def run(self, tests: tuple[str, ...], limit: float, whole: float) -> tuple[int | None, str]:
+    def run(
+        self, tests: tuple[str, ...], limit: float, whole: float, marks: str = ""
+    ) -> tuple[int | None, str]:
         """Run these tests till the first that fails; give pytest's exit code and its words.
 
-        A test takes at most `limit` seconds, all together `whole`; then the code is None. Nothing
+        A test takes at most `limit` seconds, all together `whole`; then the code is None. `marks` says
+        which are left out. Nothing
         that was started is left.
         """
         arguments = ["-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
         arguments += ["-p", "tests.mutants.time_limit", "-p", "no:unraisableexception"]
         process = subprocess.Popen(
-            [self.python, *arguments, *tests],
+            [self.python, *arguments, "-m", marks, *tests],
             cwd=self.repository,
             env=self._environment(limit),
             stdin=subprocess.DEVNULL,
