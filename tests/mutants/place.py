@@ -89,9 +89,8 @@ class Place:
     ) -> tuple[int | None, str]:
         """Run these tests till the first that fails; give pytest's exit code and its words.
 
-        A test takes at most `limit` seconds, all together `whole`; then the code is None. `marks` says
-        which are left out. Nothing
-        that was started is left.
+        A test takes at most `limit` seconds, all together `whole`; then the code is None. `marks`
+        chooses among them, as pytest's `-m` does. Nothing that was started is left.
         """
         arguments = ["-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
         arguments += ["-p", "tests.mutants.time_limit", "-p", "no:unraisableexception"]
