@@ -23,6 +23,7 @@ from incumbent.lifecycle.drivers.ports import (
     Child,
     ChildExit,
     Reply,
+    Target,
 )
 from incumbent.lifecycle.health import WORKER_LEAVING, WORKER_SERVING, Health
 from incumbent.lifecycle.machine import states
@@ -64,7 +65,8 @@ def waits(event: threading.Event) -> None:
 
 
 def asked(worker: Worker, what: str = "restart") -> Reply:
-    return run_blocking(PosixLauncher(worker, "spawner", "api").ask(what, "that one"))
+    target = Target("that one", worker.host, worker.port)
+    return run_blocking(PosixLauncher(worker, "spawner", "api").ask(what, target))
 
 
 def answered(worker: Worker, status: str, **says: object) -> Reply:
