@@ -21,7 +21,7 @@ def checkout(world: World, name: str, version: str = "1.0.0", flaw: str = "") ->
 
 
 def served_from(world: World) -> str:
-    return os.path.dirname(world.health().worker_path)
+    return os.path.dirname(str(world.health().worker_path))
 
 
 def test_a_successor_that_was_killed_leaves_an_ensure_content_with_the_older_worker(world: World):
