@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NamedTuple
-else:
-    from ._named_tuple import NamedTuple
 
-
-class Generation(NamedTuple):
+class Generation(tuple[str, int]):
     """A launch's number within its line.
 
     The number rises each time a record is read to spawn from it. A record that was lost begins a
     new line, a random word; numbers compare within a line only. Number 0 is no launch: a worker
     of an edition that did not number them.
+
+    Not one of our named tuples, whose module a hook would pay for.
     """
 
-    line: str = ""
-    number: int = 0
+    __slots__ = ()
+
+    def __new__(cls, line: str = "", number: int = 0) -> Generation:
+        """Give the number of a launch in a line."""
+        return tuple.__new__(cls, (line, number))
+
+    def __getnewargs__(self) -> tuple[str, int]:
+        return self.line, self.number
+
+    @property
+    def line(self) -> str:
+        """The line of numbers, "" for none."""
+        return self[0]
+
+    @property
+    def number(self) -> int:
+        """The number within the line, 0 for no launch."""
+        return self[1]
 
     def after(self, noted: Generation) -> bool:
         """Whether this launch was numbered after `noted` was: another line is a later one."""
@@ -28,6 +40,9 @@ class Generation(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.line}:{self.number}"
+
+    def __repr__(self) -> str:
+        return f"Generation({self.line!r}, {self.number})"
 
 
 def generation_in(text: str) -> Generation:
