@@ -10,6 +10,7 @@ from incumbent.lifecycle.client import deliver, silence
 from incumbent.lifecycle.client.fast_path import FastPath
 from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S
 from incumbent.lifecycle.client.spool import BUSY, STOPPED, Spool
+from incumbent.lifecycle.elsewhere import address_of, seen_anywhere
 
 from .firing import send, tell
 from .launch_apart import launched
@@ -34,6 +35,7 @@ class BySpool:
         self, worker: Worker, event: Event | None, deadline: float, signals: Signals
     ) -> None:
         self._worker, self._event = worker, event
+        self._address = worker.host, worker.port
         self._spool = Spool(worker.path("spool"))
         self._deadline, self._signals = deadline, signals
 
@@ -69,7 +71,7 @@ class BySpool:
         while True:
             remaining = max(self._deadline - monotonic(), 0.0)
             said, sentences = self._spool.hand_over(
-                lambda body, seconds: send(self._worker, body, seconds),
+                lambda body, seconds: send(self._address, body, seconds),
                 min(OWN_S, remaining),
                 min(OTHERS_S, remaining),
                 key,
@@ -95,7 +97,7 @@ class BySpool:
             if not self._waits():
                 return True
             return None if said == STOPPED else False
-        word = event.send(self._worker, self._deadline - monotonic())
+        word = event.send(self._address, self._deadline - monotonic())
         return None if word == deliver.UNDELIVERED else event.ended
 
     def _reached(self) -> tuple[bool, bool]:
@@ -104,7 +106,13 @@ class BySpool:
         fast_path = FastPath(worker, "hook")
         try:
             patience = max(self._deadline - monotonic(), 0.01)
-            healthy = fast_path.health(patience, min(PROBE_TIMEOUT_S, patience)) is not None
+            answer_s = min(PROBE_TIMEOUT_S, patience)
+            healthy = fast_path.health(patience, answer_s) is not None
+            self._address = worker.host, worker.port
+            if not healthy and fast_path.seen is not None:
+                there = fast_path.content_with(seen_anywhere(worker, fast_path.seen, answer_s))
+                if there is not None:
+                    healthy, self._address = True, (there.host, there.port)
             if fast_path.seen is not None and fast_path.seen.kind == h.SILENT:
                 silence.note(worker)
             else:
@@ -112,6 +120,8 @@ class BySpool:
             if healthy:
                 return True, False
             had, final = launched(worker, self._deadline, self._signals.default)
+            if had:
+                self._address = address_of(worker, answer_s)
         finally:
             fast_path.close()
         worker.notices.clear()  # the launch has told them

@@ -14,10 +14,12 @@ from incumbent.lifecycle import files, status
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.spool import Spool
+from incumbent.lifecycle.elsewhere import look_elsewhere
 from incumbent.lifecycle.errors import AnotherServiceError, FilesError
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.lock.lock_files import is_gone
-from incumbent.lifecycle.lock.process_identity import boot_id, is_dead
+from incumbent.lifecycle.lock.lock_holders import lock_holders
+from incumbent.lifecycle.lock.process_identity import boot_id, is_dead, is_stopped
 from incumbent.lifecycle.lock.spawn_lock import HEARTBEAT_S, TORN_S, UNMENDED_S, Owner, owner_in
 from incumbent.lifecycle.machine.trace_check import check
 from incumbent.lifecycle.posix.child_process import can_be_spawned
@@ -40,6 +42,7 @@ from .listening import listens
 from .trace_reader import read_journal
 
 ROOM_BYTES = 1_000_000  # less, and the next event, record or log may not fit
+AGAIN_S = 0.2
 IMPORT_S = 2.0  # a doctor may take 3 s; an app that takes longer has the benefit of the doubt
 PRIVATE_FILES = ("token", "launch.json", "settings.json", "events.db")
 
@@ -74,6 +77,8 @@ def findings(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:
     except AnotherServiceError as error:
         yield Finding("service", f"{error.path}: {error.reason}", error.advice)
         return
+    yield from _held(worker, seen)
+    yield from _guard(worker)
     yield from _lock(worker)
     yield from _record(worker, seen)
     yield from _spool(worker, usable and seen.kind == h.WORKER_SERVING)
@@ -122,6 +127,32 @@ def _data_dir(path: str) -> Iterator[Finding]:
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < ROOM_BYTES or (room.f_files and not room.f_favail):
         yield Finding("disk", f"the disk under {path} is full", f"make room, see `df -h {path}`")
+
+
+def _held(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:
+    """Tell of who runs the app on this data dir and can't be asked from here."""
+    if seen.health is not None or seen.kind == h.SILENT:
+        return
+    there = look_elsewhere(worker)
+    if there.kind == h.DATA_HELD:  # for a moment, where somebody comes up or goes
+        time.sleep(AGAIN_S)
+        there = look_elsewhere(worker)
+    if there.kind == h.OUT_OF_REACH:
+        stop = f"run `{command()} stop` there, or choose another with INCUMBENT_DATA_DIR"
+        yield Finding("data dir", f"{worker.data_dir} is in use by {there.detail}", stop)
+    elif there.kind == h.DATA_HELD:
+        pids = " ".join(map(str, lock_holders(worker.path("serve.lock"))))
+        end = f"run `kill -9 {pids}`" if pids else f"run `{command()} status`"
+        what = f"{worker.data_dir} is in use by {there.detail}, which does not answer"
+        yield Finding("data dir", what, f"if it stays so, {end}")
+
+
+def _guard(worker: Worker) -> Iterator[Finding]:
+    path = worker.path("spawn.lock.guard")
+    for pid in lock_holders(path):
+        if is_stopped(pid):
+            what = f"{path} is held by the process {pid}, which is stopped: no launch gets through"
+            yield Finding("guard", what, f"run `kill -CONT {pid}`, or end it by `kill -9 {pid}`")
 
 
 def _private(worker: Worker) -> Iterator[Finding]:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
     from typing import Any
-
-    from incumbent.lifecycle.settings import Worker
 else:  # `signal` costs a hook the milliseconds of its enums; this is what it wraps
     from _signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
 
@@ -64,9 +62,9 @@ class Event:
             self.trouble = f"can't keep it in {folder}: {why or error}"
         return self.path != ""
 
-    def send(self, worker: Worker, seconds: float) -> str:
+    def send(self, address: tuple[str, int], seconds: float) -> str:
         """Post it; give what became of it, and tell why if it was not taken."""
-        word, why = send(worker, self.body, seconds)
+        word, why = send(address, self.body, seconds)
         self.ended = word in (deliver.DELIVERED, deliver.REFUSED)
         if word == deliver.REFUSED:
             tell(f"the event is lost: {why}")
@@ -75,11 +73,11 @@ class Event:
         return word
 
 
-def send(worker: Worker, body: bytes, seconds: float) -> tuple[str, str]:
+def send(address: tuple[str, int], body: bytes, seconds: float) -> tuple[str, str]:
     """Post one event within `seconds`."""
     if seconds <= 0:
         return deliver.UNDELIVERED, "no time left"
-    return deliver.deliver(worker.host, worker.port, body, seconds)
+    return deliver.deliver(*address, body, seconds)
 
 
 class _CutShort(BaseException):

@@ -137,7 +137,7 @@ def _delivered(worker: Worker, event: Event | None, deadline: float, signals: Si
     had, seen = _first_look(worker, deadline)
     waiting = _is_any_kept(worker.path("spool"))
     if had and event is not None and not (waiting and _is_held_up(worker, event)):
-        word = event.send(worker, deadline - monotonic())
+        word = event.send((worker.host, worker.port), deadline - monotonic())
         if word == deliver.FAILED:
             return False
         if event.ended:

@@ -193,8 +193,10 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
     """Ask the app of the worker that should run, also while one takes over from another."""
     deadline = time.monotonic() + ANSWER_S
     while True:
-        ensure_running(worker, origin=ORIGIN)
-        connection = http.client.HTTPConnection(worker.host, worker.port, timeout=ANSWER_S)
+        health = ensure_running(worker, origin=ORIGIN)
+        here = health.is_at(worker.host, worker.port)
+        address = (worker.host, worker.port) if here else (health.host, health.port)
+        connection = http.client.HTTPConnection(*address, timeout=ANSWER_S)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

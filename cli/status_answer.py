@@ -29,8 +29,10 @@ def as_answer(seen: ProbeResult, worker: Worker, code: int) -> dict[str, object]
         "running": code == EXIT_RUNNING,
         "seen": seen.kind,
         "detail": describe(seen, worker),
+        "host": worker.host,
         "port": worker.port,
     }
     if seen.health is not None:
         said |= seen.health.to_json()
+        said["host"] = seen.health.host or worker.host
     return said

@@ -88,8 +88,14 @@ def stop(
 
 
 def status(worker: Worker | None = None) -> ProbeResult:
-    """Give what holds the port now, from health alone; never raises for what that is."""
-    return probe_worker(worker or Worker())
+    """Give what holds the port now, or else the data dir; never raises for what that is."""
+    worker = worker or Worker()
+    seen = probe_worker(worker)
+    if seen.health is None:
+        from .elsewhere import seen_anywhere  # a worker at its address is found without
+
+        seen = seen_anywhere(worker, seen)
+    return seen
 
 
 def _runs() -> ModuleType:

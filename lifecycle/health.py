@@ -121,6 +121,10 @@ class Health:
         then = states.IN_FIRST_EDITION.get(self.state, self.state)
         return said | {"state": then, "phase": self.state}
 
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether the worker serves at this address; the first edition does not tell its host."""
+        return self.port == port and self.host in ("", host)
+
     def __repr__(self) -> str:
         return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
 

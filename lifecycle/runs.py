@@ -12,6 +12,7 @@ from .client.http import literal
 from .client.probe import PROBE_TIMEOUT_S, probe
 from .drivers.spawner import Spawner
 from .drivers.stopper import Stopper
+from .elsewhere import look_elsewhere
 from .errors import NotVerifiedError, StopError
 from .generation import Generation
 from .health import Health, ProbeResult
@@ -27,6 +28,7 @@ from .shortage import shortage
 
 BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused", "older_child_ready")
 NOT_RECYCLED = ("handover_refused", "recycle_spent")  # the older worker serves on
+HELD_ELSEWHERE = ("data_held_elsewhere", "port_foreign")
 SHORTAGE = "shortage"
 
 Watching = Callable[[], None] | None
@@ -182,9 +184,12 @@ def describe(seen: ProbeResult | None, worker: Worker) -> str:
         return f"{where} is held by {seen.detail}"
     if seen.kind == h.NO_ADDRESS:
         return f"this machine has no address {worker.host} ({seen.detail})"
-    assert seen.health is not None
+    if seen.health is None:
+        return f"nothing of ours answers on {where}, and {worker.data_dir} is held by {seen.detail}"
     health = seen.health
     how = "" if health.status == "ok" else f"{health.status} "
+    if not health.is_at(worker.host, worker.port):
+        where = f"{literal(health.host)}:{health.port}, not on {where}"
     return f"a {how}worker is on {where} (pid {health.pid}, version {health.version})"
 
 
@@ -200,6 +205,12 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     seen = describe(spawner.seen, worker)
     error = spawner.error
     log = worker.path("logs", "worker.log")
+    there = look_elsewhere(worker) if event in HELD_ELSEWHERE else None
+    if there is not None and there.kind == h.OUT_OF_REACH:
+        return (
+            f"{worker.data_dir} is in use by {there.detail}; stop it there, or choose another "
+            f"by INCUMBENT_DATA_DIR, then run `{command()} start`"
+        )
     if spawner.seen is not None and spawner.seen.kind == h.NO_ADDRESS:
         return f"{seen}; {another_address(worker)}, then run `{command()} start`"
     if event == "port_foreign":
@@ -272,6 +283,10 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return f"{seen}: nothing was stopped; {another_address(launcher.worker)}"
     if event == "port_foreign":
         return f"{seen}, not by our worker: nothing was stopped"
+    if event == "data_held_elsewhere":
+        return (
+            f"not stopped: {launcher.worker.data_dir} is in use by {stopper.error}; stop it there"
+        )
     if stopper.error:
         return f"not stopped: {stopper.error}; {seen}"
     return f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"

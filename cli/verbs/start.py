@@ -8,6 +8,7 @@ from incumbent.lifecycle.api import start
 from incumbent.lifecycle.settings import Worker
 
 from ..output import as_json, show
+from ..place import place
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,9 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the proof of a verified worker; raises NotVerifiedError."""
     health = start(worker, origin="cli")
     if options.json:
-        as_json({"ok": True, "pid": health.pid, "version": health.version, "port": health.port})
+        host = health.host or worker.host
+        said = {"pid": health.pid, "version": health.version, "host": host, "port": health.port}
+        as_json({"ok": True} | said)
     else:
-        show(f"Worker running (pid={health.pid}, version={health.version})")
+        show(f"Worker running (pid={health.pid}, version={health.version}){place(health, worker)}")
     return 0

@@ -1,4 +1,4 @@
-"""Shows what holds the port, from health alone."""
+"""Shows what holds the port, or else the data dir."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from incumbent.lifecycle.settings import Worker
 
 from ..other_settings import other_settings, sentence
 from ..output import as_json, show
+from ..place import place
 from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, as_answer, exit_code
 
 
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
-    """Print what one probe saw; the exit code says it too."""
+    """Print what was seen; the exit code says it too."""
     seen = status(worker)
     code = exit_code(seen)
     others = other_settings(worker, seen)
@@ -27,7 +28,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         as_json(as_answer(seen, worker, code) | {"otherSettings": others})
     elif code == EXIT_RUNNING and seen.health is not None:
         health = seen.health
-        show(f"Worker running ({health.state})")
+        show(f"Worker running ({health.state}){place(health, worker)}")
         show(f"  pid         {health.pid}")
         show(f"  version     {health.version}")
         show(f"  uptime      {health.uptime:.1f} s")

@@ -42,6 +42,7 @@ class FastPath:
     def __init__(self, worker: Worker, origin: str) -> None:
         self._worker, self._origin = worker, origin
         self._turn = -1
+        self._need = ""
         self.seen: ProbeResult | None = (
             None  # what the last question found; None before the first one
         )
@@ -57,14 +58,22 @@ class FastPath:
         recorded = _recorded(worker)
         if recorded is None or worker.notices or not at_least(recorded, worker.version):
             return None
+        self._need = recorded
         self.seen = self._seen_soon(min(patience, LOOK_ON_S), answer_s)
-        health = self.seen.health
+        return self.content_with(self.seen)
+
+    def content_with(self, seen: ProbeResult) -> Health | None:
+        """Give the report of the worker that was seen, if it is healthy and what is recorded.
+
+        To be called after `health`, which found at the worker's own address what is in `seen`.
+        """
+        health = seen.health
         if health is None or health.state not in SERVING_STATES:
             return None
-        if not at_least(health.version, recorded):
+        if not at_least(health.version, self._need):
             return None
         run = os.urandom(6).hex()
-        Trace(worker.path("trace.jsonl"), "spawner", run, self._origin).note(CONTENT, "")
+        Trace(self._worker.path("trace.jsonl"), "spawner", run, self._origin).note(CONTENT, "")
         return health
 
     def close(self) -> None:

@@ -8,9 +8,22 @@ import time
 
 from ..errors import FilesError
 from ..private import open_file
+from .lock_holders import lock_holders
+from .process_identity import is_stopped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Pause = Callable[[float], Awaitable[None]]
 
 WAIT_S = 5.0  # it is held for microseconds; longer means a process stopped inside it
 _STEP_S = 0.001
+
+
+async def sleep(seconds: float) -> None:
+    """Wait without suspending: the pause of whoever has nothing else to do."""
+    time.sleep(seconds)
 
 
 class Guard:
@@ -36,13 +49,28 @@ class Guard:
                     continue
                 os.close(fd)
                 if wait:
-                    raise FilesError(self._path, "a stopped process holds it") from None
+                    raise FilesError(self._path, self._why_busy()) from None
                 return False
             except OSError as error:
                 os.close(fd)
                 raise FilesError(self._path, error.strerror or str(error)) from error
             self._fd = fd
             return True
+
+    async def wait(self, pause: Pause) -> None:
+        """Take the guard when it is free, doing `pause` between tries; raises FilesError."""
+        deadline = time.monotonic() + WAIT_S
+        while not self.take(wait=False):
+            if time.monotonic() > deadline:
+                raise FilesError(self._path, self._why_busy())
+            await pause(_STEP_S)
+
+    def _why_busy(self) -> str:
+        pids = lock_holders(self._path)
+        if not pids:
+            return "a stopped process holds it"
+        who, how = pids[0], " is stopped, and" if is_stopped(pids[0]) else ""
+        return f"the process {who}{how} holds it for over {WAIT_S:g} s: run `kill -CONT {who}`"
 
     def give_back(self) -> None:
         """Let the next one in."""

@@ -11,18 +11,25 @@ from .. import files
 from ..errors import FilesError
 from ..private import open_file
 from ..trust import check_open
-from .guard import Guard
+from .guard import Guard, sleep
 from .process_identity import boot_id, is_another_boot, is_dead
 from .spawn_lock import Found, Handle, Owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .guard import Pause
 
 _LIMIT_BYTES = 65536
 
 
 class PosixLockFiles:
-    """Real files at `path`, with the guard beside them; a corrupt lock is told of in `notices`."""
+    """Real files at `path`, with the guard beside them, which is waited for by `pause`.
 
-    def __init__(self, path: str, notices: list[str]) -> None:
-        self._path, self._notices = path, notices
+    A corrupt lock is told of in `notices`.
+    """
+
+    def __init__(self, path: str, notices: list[str], pause: Pause = sleep) -> None:
+        self._path, self._notices, self._pause = path, notices, pause
         self._created: Handle | None = None
         self._guard = Guard(f"{path}.guard")
         self._host, self._boot = os.uname().nodename, boot_id()
@@ -44,10 +51,13 @@ class PosixLockFiles:
         A lock that was just created and can't be confirmed is disowned.
         """
         try:
-            return self._guard.take(wait)
+            if not wait:
+                return self._guard.take(wait=False)
+            await self._guard.wait(self._pause)
         except FilesError:
             self._disown_created()
             raise
+        return True
 
     async def unguard(self) -> None:
         """Give the guard back."""

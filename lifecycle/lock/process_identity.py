@@ -56,6 +56,15 @@ def is_dead(pid: int, token: str) -> bool:
     return now is None or (now != "?" and token != "?" and now != token)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the kernel shows this process as stopped, by a signal or a debugger; Linux only."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
 def self_token() -> str:
     """Give this process's own start token."""
     return start_token(os.getpid()) or "?"

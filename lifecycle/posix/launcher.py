@@ -8,7 +8,7 @@ import time
 
 from .. import health as h
 from ..about import command
-from ..client.http import DarkError, NotHttpError, SilentError, exchange, literal, request_bytes
+from ..client.http import DarkError, NotHttpError, SilentError, exchange, request_bytes
 from ..client.pid_file_watch import PidFileWatch
 from ..client.probe import PROBE_TIMEOUT_S, probe
 from ..drivers.ports import (
@@ -23,13 +23,11 @@ from ..drivers.ports import (
     Run,
     Target,
 )
+from ..elsewhere import look_elsewhere
 from ..errors import FilesError
 from ..generation import Generation
 from ..health import ProbeResult
-from ..lock.process_identity import is_dead
-from ..lock.serve_lock import holder_in, is_held, network_id
 from ..machine.tables import Row
-from ..pid_file import pid_file
 from ..record import Build, NewerFormatError, lined, registered, rejection_of, without_gone
 from ..settings import MARGIN_S, Worker
 from ..trace import Trace
@@ -222,35 +220,7 @@ class PosixLauncher(LockHolder):
 
     async def look_elsewhere(self) -> ProbeResult:
         """Look at the serve lock: who runs the app on this data dir, at another address."""
-        path = self.worker.path("serve.lock")
-        if not is_held(path):
-            return self._older_neighbour()
-        holder = holder_in(path)
-        if holder is None:
-            return ProbeResult(h.DATA_HELD, None, "a worker that has not said yet who it is")
-        where = f"{literal(holder.host)}:{holder.port}"
-        if holder.network != network_id():
-            told = f"the worker {holder.pid} on {holder.node} at {where}, out of reach from here"
-            return ProbeResult(h.OUT_OF_REACH, None, told)
-        held = ProbeResult(h.DATA_HELD, None, f"the worker {holder.pid} at {where}")
-        if (holder.host, holder.port) == (self.worker.host, self.worker.port):
-            return held
-        seen = self._probe(holder.host, holder.port)
-        return seen if seen.health is not None else held
-
-    def _older_neighbour(self) -> ProbeResult:
-        """Look for a worker of the first edition, which knows no serve lock, by its PID file."""
-        said = pid_file(self.worker.path("worker.pid"))
-        if said is None or said.port == self.worker.port or is_dead(said.pid, said.start):
-            return ProbeResult(h.DATA_FREE)
-        seen = self._probe(self.worker.host, said.port)
-        if seen.health is None or seen.health.generation.number:
-            return ProbeResult(h.DATA_FREE)
-        seen.health.host = self.worker.host
-        return seen
-
-    def _probe(self, host: str, port: int) -> ProbeResult:
-        return probe(host, port, self.worker.name, self.worker.data_dir, PROBE_TIMEOUT_S)
+        return look_elsewhere(self.worker)
 
     async def ask(self, what: str, target: Target) -> Reply:
         """Ask that one worker to hand over or to shut down."""

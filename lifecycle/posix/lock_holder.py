@@ -12,7 +12,7 @@ from ..about import command
 from ..drivers.ports import LOCK_REFUSED, Child, ChildExit, Launch, LockResult
 from ..errors import AnotherServiceError, FilesError
 from ..generation import Generation
-from ..lock.guard import Guard
+from ..lock.guard import Guard, sleep
 from ..lock.lock_files import PosixLockFiles, disown
 from ..lock.process_identity import boot_id, self_token
 from ..lock.spawn_lock import HEARTBEAT_S, SpawnLock
@@ -156,7 +156,7 @@ class LockHolder:
         """
         guard = self.guard()
         try:
-            guard.take(wait=True)
+            await guard.wait(self._nap)
             record = numbered(self.read_record())
             self.write_record(record)
         except (FilesError, NewerFormatError) as error:
@@ -246,8 +246,12 @@ class LockHolder:
             "version": self.worker.version,
             "acquiredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        files_of_lock = PosixLockFiles(self.worker.path("spawn.lock"), self.notices)
+        files_of_lock = PosixLockFiles(self.worker.path("spawn.lock"), self.notices, self._nap)
         return SpawnLock(files_of_lock, token, json.dumps(content).encode())
+
+    async def _nap(self, seconds: float) -> None:
+        """Wait a moment for the guard; whoever runs an event loop lets it go on."""
+        await sleep(seconds)
 
     def _begin_heartbeat(self, fd: int) -> None:
         kept = os.dup(fd)
