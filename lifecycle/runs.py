@@ -208,8 +208,8 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     there = look_elsewhere(worker) if event in HELD_ELSEWHERE else None
     if there is not None and there.kind == h.OUT_OF_REACH:
         return (
-            f"{worker.data_dir} is in use by {there.detail}; stop it there, or choose another "
-            f"by INCUMBENT_DATA_DIR, then run `{command()} start`"
+            f"{worker.data_dir} is in use by {there.detail}; run `{command()} stop` there, "
+            f"or choose another by INCUMBENT_DATA_DIR, then run `{command()} start`"
         )
     if spawner.seen is not None and spawner.seen.kind == h.NO_ADDRESS:
         return f"{seen}; {another_address(worker)}, then run `{command()} start`"

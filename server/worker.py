@@ -182,14 +182,17 @@ class PosixWorker(LockHolder):
                 refused = await self._take_lock_by_hand(look=passed is None)
                 if refused:
                     return StepResult("listen_lost", refused)
-            return self._listen_fenced(passed)
+            return await self._listen_fenced(passed)
         except (FilesError, ValueError) as error:
             return StepResult("listen_lost", str(error))
 
-    def _listen_fenced(self, passed: socket.socket | None) -> StepResult:
+    async def _nap(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _listen_fenced(self, passed: socket.socket | None) -> StepResult:
         lock_token = self.lock_token if self._context.by_hand else self._context.lock_token
         guard = self.guard()
-        guard.take(wait=True)
+        await guard.wait(self._nap)
         try:
             owner = owner_in(files.read(self.worker.path("spawn.lock")) or b"")
             if owner is None or owner.token != lock_token:
@@ -278,13 +281,18 @@ class PosixWorker(LockHolder):
 
     async def take_data(self) -> StepResult:
         """Hold the serve lock, where it did not come with the socket."""
+        try:
+            reason = "" if self._data.take() else self._holder_of_data()
+        except FilesError as error:
+            reason = str(error)
+        if reason:
+            say([reason])
+            return StepResult("data_held", reason)
+        if self._generation.number:
+            return StepResult("data_taken")
         guard = self.guard()
         try:
-            guard.take(wait=True)
-            if not self._data.take():
-                reason = self._holder_of_data()
-                print(f"incumbent: {reason}", file=sys.stderr, flush=True)
-                return StepResult("data_held", reason)
+            await guard.wait(self._nap)
             self._number_ourselves()
         except FilesError as error:
             self.notices.append(str(error))
