@@ -31,6 +31,8 @@ from .process.service_manager import FROM_MANAGER, Manager
 from .process.spawn_context import SpawnContext
 from .worker import PosixWorker
 
+TICK_S = 0.5  # so that a data dir that is gone is noticed within a second, also on a busy machine
+
 
 def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
     """Run the worker in this process and give its exit code.
@@ -160,6 +162,6 @@ async def _serve(
 
 async def _tick(port: PosixWorker, output: Output) -> None:
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(TICK_S)
         port.tick()
         output.rotate()

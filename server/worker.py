@@ -30,7 +30,7 @@ from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, holder_in, network_id
 from incumbent.lifecycle.lock.spawn_lock import HELD, owner_in
-from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, VERIFIED
+from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, STOPPING, VERIFIED
 from incumbent.lifecycle.machine.tables import MACHINES, Row
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.child_process import (
@@ -57,6 +57,7 @@ from .process.watchdog import Watchdog
 BACKLOG = 2048
 PAUSE_S = 0.01
 REAP_STEP_S = 0.002
+GONE = "{} was removed or replaced"
 BUILD_AT_FAULT = ("app_failed", "wrong_version")
 
 
@@ -77,6 +78,8 @@ class PosixWorker(LockHolder):
         self._shared = bool(manager.passed_on)  # a manager may hold our socket too
         self._alone = False  # nobody else listens on our socket, or is about to
         self._data = ServeLock(worker.path("serve.lock"))
+        self._data_dir = _identity(worker.data_dir)
+        self._data_gone = False
         self._generation = context.generation
         self._kept: list[socket.socket] = []
         self._since = self._began = time.monotonic()
@@ -107,14 +110,27 @@ class PosixWorker(LockHolder):
     def _learn_token(self) -> None:
         self._token = admin_token(self.worker.path("token"), self.notices)
 
+    def has_data(self) -> bool:
+        """Whether the data dir is still the one that we serve; we stop when it is not.
+
+        What were acknowledged then, would be nowhere.
+        """
+        if self._data.held and not self._data_gone and not self._data.is_at_its_path():
+            self._data_gone = True
+            say([f"{GONE.format(self._data.path)}: the worker takes nothing more"])
+            self.ask(SHUTDOWN)
+        return not self._data_gone
+
     def health(self) -> Health:
         """The worker's report, now."""
-        serving = self.state in SERVING_STATES
-        worker = self.worker
+        worker, state = self.worker, self.state
+        if self._data_gone and state in SERVING_STATES:
+            state = STOPPING  # which it is about to be
+        serving = state in SERVING_STATES
         return Health(
             pid=os.getpid(),
             version=self._version,
-            state=self.state,
+            state=state,
             generation=self._generation,
             host=worker.host,
             since=self._since,
@@ -122,11 +138,7 @@ class PosixWorker(LockHolder):
             service=worker.name,
             data_dir=worker.data_dir,
             port=worker.port,
-            status="ok"
-            if serving
-            else "starting"
-            if self.state in COMING_UP_STATES
-            else "handing-off",
+            status="ok" if serving else "starting" if state in COMING_UP_STATES else "handing-off",
             uptime=round(time.monotonic() - self._began, 3),
             started_at=self._started_at,
             worker_path=self._path,
@@ -158,7 +170,8 @@ class PosixWorker(LockHolder):
     async def note(self, row: Row, detail: str) -> None:
         """Write one transition to the trace; from here on health tells of it."""
         self.state = row.dest
-        self._trace.note(row, detail)
+        if not self._data_gone or self._data_dir == _identity(self.worker.data_dir):
+            self._trace.note(row, detail)  # no line of ours in another data dir's journal
         self._manager.tell(row, self._successor)
         say(self.notices)
         self.notices.clear()
@@ -333,6 +346,8 @@ class PosixWorker(LockHolder):
                     self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
+            if self._data_gone:
+                say([f"stopped, because {GONE.format(self._data.path)}"])
 
     # Who we are.
 
@@ -667,7 +682,8 @@ class PosixWorker(LockHolder):
         return [self._data, *(pipe for pipe in pipes if hasattr(pipe, "fileno"))]
 
     def tick(self) -> None:
-        """Renew what changes by the second."""
+        """Renew what changes by the second; notice that the data dir is gone."""
+        self.has_data()
         if self._hosted_app is not None:
             self._hosted_app.connections.tick()
 
@@ -676,3 +692,11 @@ class PosixWorker(LockHolder):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ask, SHUTDOWN)
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        told = os.stat(folder)
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino

@@ -16,6 +16,8 @@ REFUSED = "refused"  # the app will not have it, however often it is asked
 FAILED = "failed"  # the app could not take it now; it may later, and others need not wait for it
 UNDELIVERED = "undelivered"  # nobody answered for it: the same event may be sent again
 
+DATA_DIR_GONE = "data-dir-gone"  # the code of a worker whose data dir is another's by now
+
 _TRY_AGAIN = frozenset({408, 425, 429})  # the client errors that pass by themselves (RFC 9110)
 
 
@@ -45,16 +47,20 @@ def deliver(host: str, port: int, body: bytes, timeout: float) -> tuple[str, str
         return UNDELIVERED, str(error)
     if status in (200, 201, 202, 204):
         return DELIVERED, ""
-    reason = f"the app answered {status}{_reason(answer)}"
+    code, why = _said(answer)
+    if status == 503 and code == DATA_DIR_GONE:
+        return UNDELIVERED, why
+    reason = f"the app answered {status}" + (f" ({why})" if why else "")
     if 400 <= status < 500 and status not in _TRY_AGAIN:
         return REFUSED, reason
     return FAILED, reason
 
 
-def _reason(answer: bytes) -> str:
+def _said(answer: bytes) -> tuple[str, str]:
+    """Give the code and the sentence of a refusal; "" for what it does not say."""
     try:
         said = loads(answer)
     except (ValueError, RecursionError):
-        return ""
-    error = said.get("error") if isinstance(said, dict) else None
-    return f" ({error})" if isinstance(error, str) else ""
+        return "", ""
+    code, error = (said.get("code"), said.get("error")) if isinstance(said, dict) else (None, None)
+    return code if isinstance(code, str) else "", error if isinstance(error, str) else ""

@@ -107,11 +107,13 @@ class ServeLock:
             raise FilesError(self.path, error.strerror or str(error)) from error
 
     def is_at_its_path(self) -> bool:
-        """Whether the file that is locked is still the one at its path."""
+        """Whether the file that is locked is still the one at its path; doubt falls on yes."""
         try:
             there, ours = os.stat(self.path), os.fstat(self.fd)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:
+            return True
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def release(self) -> None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
+from incumbent.lifecycle.client.deliver import DATA_DIR_GONE
 from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
@@ -27,6 +28,7 @@ READINESS = "/api/readiness"
 ASKS = {"/api/admin/restart": RESTART, "/api/admin/shutdown": SHUTDOWN}
 RESERVED = frozenset({HEALTH, READINESS, "/api/trace", "/lifecycle"})
 RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
+READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110: these change nothing
 ASK_LIMIT_BYTES = 10_000
 ACCEPT_TIMEOUT_S = 4.0
 
@@ -45,6 +47,9 @@ class WorkerControl(Protocol):
     @property
     def state(self) -> str:
         """Where the worker stands."""
+
+    def has_data(self) -> bool:
+        """Whether the data dir is still the one that the worker serves."""
 
     def health(self) -> Health:
         """The worker's report, now."""
@@ -99,7 +104,26 @@ class Endpoints:
             return
         while self._hosted is None:
             await self._opened.wait()
+        if not self._control.has_data():
+            await _send(scope, send, _GONE)
+            return
+        if scope.get("method", "GET") not in READING:
+            send = self._acknowledging(scope, send)
         await self._hosted(scope, receive, send)
+
+    def _acknowledging(self, scope: Any, send: Any) -> Any:
+        """Give a `send` that lets no answer to a change out when the data dir is gone by then."""
+        gone = False
+
+        async def sending(message: Any) -> None:
+            nonlocal gone
+            if message["type"] == "http.response.start" and not self._control.has_data():
+                gone = True
+                await _send(scope, send, _GONE)
+            elif not gone:
+                await send(message)
+
+        return sending
 
     async def _ours(self, scope: Any, receive: Any) -> Answer:
         path, method = scope["path"], scope.get("method", "")
@@ -111,9 +135,10 @@ class Endpoints:
             return _refusal(404, "not-found", f"nothing is at {path}")
         if method not in ("GET", "HEAD"):
             return _refusal(405, "method", "look by GET", "GET, HEAD")
+        has_data = self._control.has_data()
         if path == HEALTH:
             return Answer(200, self._control.health().to_json() | self._control.extra())
-        ready = self._control.state in states.SERVING_STATES
+        ready = has_data and self._control.state in states.SERVING_STATES
         return Answer(200 if ready else 503, {"ready": ready, "state": self._control.state})
 
     async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
@@ -151,6 +176,9 @@ class Endpoints:
 
 def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:
     return Answer(status, {"error": error, "code": code}, allow)
+
+
+_GONE = _refusal(503, DATA_DIR_GONE, "the data dir was removed or replaced; the worker stops")
 
 
 async def _body(receive: Any) -> bytes:

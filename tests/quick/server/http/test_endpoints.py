@@ -41,6 +41,11 @@ class WorkerControl:
     def extra(self) -> dict[str, object]:
         return {"versionSource": "app"}
 
+    ours = True
+
+    def has_data(self) -> bool:
+        return self.ours
+
     successor_is_chosen = True
     joins = False
 
