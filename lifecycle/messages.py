@@ -39,6 +39,12 @@ def json_row(said: dict[str, Any]) -> str:
 
 
 def say(sentences: Iterable[str]) -> None:
-    """Talk to people, on stderr; where it is closed, to nobody: `print` would turn to stdout."""
+    """Talk to people, on stderr; where it is closed, to nobody: `print` would turn to stdout.
+
+    What can't be written, on a full disk or to a reader that is gone, stops no work.
+    """
     for sentence in sentences if sys.stderr else ():
-        print(f"incumbent: {printable(sentence)}", file=sys.stderr, flush=True)
+        try:
+            print(f"incumbent: {printable(sentence)}", file=sys.stderr, flush=True)
+        except OSError:
+            return

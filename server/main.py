@@ -55,6 +55,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         others = isinstance(error, TrustError | SettingsFileError | AnotherServiceError)
         code = EXIT_LOST if others else 1
         _tell_result(result, code, str(error))
+        _say_the_rest()
         return code
     try:
         driver = asyncio.run(_serve(worker, context, output, manager))
@@ -64,14 +65,25 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
             raise
         say([why])
         _tell_result(result, EXIT_LOST, why)
+        _say_the_rest()
         return EXIT_LOST
     code = driver.exit_code
     _tell_result(result, code, driver.detail if code else "", driver.last_event)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _say_the_rest()
     if not by_hand:
         os._exit(code)  # a normal exit of the interpreter takes 25 ms, and a stuck thread for ever
     return code
+
+
+def _say_the_rest() -> None:
+    """Write what is buffered; where nobody takes it, the exit code is still ours to choose."""
+    for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:  # or the interpreter tries again, and exits with 120
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, fd)
+            os.close(nowhere)
 
 
 def _stand_alone() -> None:

@@ -440,7 +440,7 @@ class PosixWorker(LockHolder):
     async def stop_app(self) -> None:
         """Run the app's lifespan to its end."""
         if not await self._hosted_app.stop_app(self.worker.drain_timeout):
-            print("incumbent: the app's end took too long", file=sys.stderr)
+            say(["the app's end took too long"])
 
     def _failed(self, event: str, error: str) -> StepResult:
         self._watchdog.call_off()
@@ -629,8 +629,7 @@ class PosixWorker(LockHolder):
         except Exception as error:  # the app still has to end, the port to be passed on
             connections.cut()
             told = [f"everything cut off, since the drain failed: {error!r}"]
-        for sentence in told:
-            print(f"incumbent: on the way out: {sentence}", file=sys.stderr)
+        say(f"on the way out: {sentence}" for sentence in told)
 
     async def accept_again(self) -> None:
         """Accept connections on the port that we still hold; who had it from us is gone."""

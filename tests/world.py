@@ -192,11 +192,10 @@ class World:
     def begin_process(self, argv: list[str], app: App, **popen: Any) -> Any:
         """Begin any process in this world."""
         environment = self.environment(app) | popen.pop("env", {})
-        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} | popen
+        popen = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | popen
         process = subprocess.Popen(
             argv,
             env=environment,
-            stderr=subprocess.PIPE,
             text=True,
             cwd=popen.pop("cwd", "/"),
             **popen,

@@ -17,12 +17,13 @@ import asyncio
 import contextlib
 import errno
 import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Any
+
+from incumbent.lifecycle.messages import say
 
 from ..process.descriptors import room
 from .protocol import HttpConnection, Request, Telling
@@ -143,7 +144,7 @@ class Connections:
 
     def _wait_for_room(self, why: str) -> None:
         assert self._listener is not None
-        print(f"incumbent: can't accept now: {why}", file=sys.stderr)
+        say([f"can't accept now: {why}"])
         self._pause_accepting()
         asyncio.get_running_loop().call_later(NO_ROOM_S, self._listen_again)
 
@@ -314,10 +315,10 @@ class Connections:
         try:
             self._left(connection)
         except OSError as error:  # above all when there is no descriptor for a copy
-            print(f"incumbent: a connection is closed: {error.strerror}", file=sys.stderr)
+            say([f"a connection is closed: {error.strerror}"])
             connection.shutdown()
         except Exception as error:  # one connection does not keep a worker from leaving
-            print(f"incumbent: a connection is cut off: {error!r}", file=sys.stderr)
+            say([f"a connection is cut off: {error!r}"])
             connection.transport.abort()
 
     def _left(self, connection: Any) -> None:

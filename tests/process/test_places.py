@@ -20,6 +20,12 @@ BLOCKED = (
     "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
 )
 
+EXIT_LOST = 75
+HUSHED = {
+    "/dev/full": "os.dup2(os.open('/dev/full', os.O_WRONLY), 2); sys.stderr = open(2, 'w')",
+    "closed": "sys.stderr.close()",
+}
+
 
 def assert_launched_replaced_stopped(world: World, app: App):
     first = world.ensure(app)
@@ -96,3 +102,40 @@ def test_run_with_closed_standard_files_becomes_the_worker(world: World):
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         assert process.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize("where", ["a reader that is gone", "a full disk"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_run_whose_output_nobody_takes_ends_by_its_own_exit_code(world: World, stream, where):
+    app = world.app("1.0.0")
+    world.settings["PYTHONUNBUFFERED"] = ""
+    (app.folder / "hosted.py").write_text(
+        (app.folder / "hosted.py").read_text()
+        + "\nimport atexit; print('a word'); atexit.register(print, 'a last word')\n"
+    )
+    with contextlib.ExitStack() as stack:
+        if where == "a full disk":
+            target = os.open("/dev/full", os.O_WRONLY)
+        else:
+            reader, target = os.pipe()
+            os.close(reader)
+        stack.callback(os.close, target)
+        argv = [sys.executable, "-m", "incumbent.cli", "run"]
+        first = world.begin_process(argv, app, **{stream: target})
+        eventually(lambda: world.seen().kind == "serving", "it serves")
+        second = world.begin_process(argv, app, **{stream: target})
+        assert second.wait(timeout=15) == EXIT_LOST
+        first.terminate()
+        assert first.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "closed"])
+def test_a_worker_that_is_not_up_in_time_ends_whatever_hears_its_last_words(world: World, stderr):
+    world.settings["INCUMBENT_START_TIMEOUT"] = "1"
+    app = world.app("1.0.0", "hangs at import")
+    source = (app.folder / "hosted.py").read_text()
+    hang = "print('I sit and wait', file=sys.stderr, flush=True); time.sleep(99)"
+    assert hang in source
+    (app.folder / "hosted.py").write_text(source.replace(hang, f"{HUSHED[stderr]}; time.sleep(99)"))
+    process = world.begin_process([sys.executable, "-c", HAND], app)
+    assert process.wait(timeout=15) == 1
