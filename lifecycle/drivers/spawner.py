@@ -282,8 +282,13 @@ class Spawner(Driver):
         return STALE
 
     def _is_of_this_restart(self, health: Health, record: Record | None) -> bool:
-        """Whether the worker was launched after the run began, in the line that counts now."""
-        in_line = record is None or health.generation.line == record.generation.line
+        """Whether the worker was launched after the run began, in the line that counts now.
+
+        A worker of the first edition that hands over writes the record without one: then it is the
+        line that was noted.
+        """
+        line = (record.generation.line if record else "") or self.begun.noted.line
+        in_line = record is None or health.generation.line == line
         return in_line and health.generation.after(self.begun.noted)
 
     async def _launchable(self) -> str:
