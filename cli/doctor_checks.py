@@ -190,7 +190,7 @@ def _lock(worker: Worker) -> Iterator[Finding]:
     owner = owner_in(content)
     start = f"run `{command()} start`"
     breaks = f"the next launch breaks it: {start}"
-    if owner is not None and _is_gone(owner):
+    if owner is not None and _is_gone(owner, path):
         whose = f"pid {owner.pid}, which is gone"
         yield Finding("lock", f"{path} was left behind by {whose}", breaks)
         return
@@ -229,11 +229,11 @@ def _is_under_way(worker: Worker) -> bool:
         age = time.time() - os.stat(path).st_mtime
     except (FilesError, FileNotFoundError):
         return False
-    return owner is not None and not _is_gone(owner) and age <= LEASE_S
+    return owner is not None and not _is_gone(owner, path) and age <= LEASE_S
 
 
-def _is_gone(owner: Owner) -> bool:
-    return is_gone(owner, os.uname().nodename, boot_id())
+def _is_gone(owner: Owner, path: str) -> bool:
+    return is_gone(owner, os.uname().nodename, boot_id(), path)
 
 
 def _record(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:

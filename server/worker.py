@@ -42,7 +42,7 @@ from incumbent.lifecycle.posix.child_process import (
 from incumbent.lifecycle.posix.lock_holder import CHILD_GRACE_S, LockHolder
 from incumbent.lifecycle.posix.secret import admin_token, token_now
 from incumbent.lifecycle.record import Build, NewerFormatError, numbered
-from incumbent.lifecycle.settings import MARGIN_S, Worker
+from incumbent.lifecycle.settings import LEASE_S, MARGIN_S, Worker
 from incumbent.lifecycle.shortage import shortage
 from incumbent.lifecycle.trace import Trace
 from incumbent.lifecycle.versions import same
@@ -270,7 +270,7 @@ class PosixWorker(LockHolder):
 
         Without a `look` at the port: where the manager listens, it is never dark.
         """
-        deadline = time.monotonic() + self.worker.run_budget
+        deadline = time.monotonic() + LEASE_S + MARGIN_S  # no dead one's lease outlasts it
         while True:
             if look and (await self._probe()).kind != h.DARK:
                 return (

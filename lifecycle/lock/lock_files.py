@@ -11,6 +11,7 @@ from .. import files
 from ..errors import FilesError
 from ..private import open_file
 from ..trust import check_open
+from . import open_file_lock
 from .guard import Guard, sleep
 from .process_identity import boot_id, is_another_boot, is_dead
 from .spawn_lock import Found, Handle, Owner
@@ -140,14 +141,14 @@ class PosixLockFiles:
 
     async def owner_is_dead(self, owner: Owner) -> bool:
         """Whether the owner is provably gone."""
-        return is_gone(owner, self._host, self._boot)
+        return is_gone(owner, self._host, self._boot, self._path)
 
     def _temporary(self) -> str:
         return f"{self._path}.{os.getpid()}.tmp"
 
     def _written(self, fd: int, path: str, content: bytes) -> Handle:
         try:
-            files.write_all(fd, content)
+            files.write_all(fd, _locked(fd, content))
             told = os.fstat(fd)
         except OSError as error:
             os.close(fd)
@@ -156,12 +157,27 @@ class PosixLockFiles:
         return Handle(fd, (told.st_dev, told.st_ino), told.st_mtime)
 
 
-def is_gone(owner: Owner, host: str, boot: str) -> bool:
-    """Whether a lock's owner is provably gone, seen from this host in this boot.
+def _locked(fd: int, content: bytes) -> bytes:
+    """Lock the open file, before anybody can read from its content that it is."""
+    try:
+        open_file_lock.lock(fd)
+    except OSError:
+        return content  # no such locks here: the pid and the lease tell
+    return content[:-1] + b', "locked": true}'
 
-    Nobody outlives a boot of his own host; in the same boot the pid tells, in the same namespace.
+
+def is_gone(owner: Owner, host: str, boot: str, path: str) -> bool:
+    """Whether the owner of the lock at this path is provably gone, seen from this host's boot.
+
+    Nobody outlives a boot of his own host; in the same boot the pid tells, in the same namespace;
+    and under one kernel, also between containers, the lock of the open file.
     """
-    if owner.host != host or "?" in (owner.boot, boot):
+    if "?" in (owner.boot, boot):
+        return False
+    one_kernel = owner.boot.partition("/")[0] == boot.partition("/")[0]
+    if owner.locked and one_kernel and open_file_lock.is_locked(path) is False:
+        return True
+    if owner.host != host:
         return False
     if owner.boot == boot:
         return is_dead(owner.pid, owner.start)

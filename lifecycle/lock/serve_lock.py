@@ -1,24 +1,21 @@
 """The serve lock: at most one process runs the app on a data dir.
 
-An exclusive lock of the open file description (fcntl(2), F_OFD_SETLK) on a file that is never
-unlinked: it travels with the descriptor, ends with its last copy or at one unlock for all, and
-can be looked at without being taken. Its content, who serves where, is a hint; the lock is the
-fact.
+A lock of the open file on a file that is never unlinked. Its content, who serves where, is a hint;
+the lock is the fact.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
-import struct
 import sys
 
 from .. import files
 from ..errors import FilesError
 from ..generation import Generation
+from . import open_file_lock
 from .process_identity import boot_id, self_token
 
 TYPE_CHECKING = False
@@ -28,10 +25,6 @@ else:
     from .._named_tuple import NamedTuple
 
 CONTENT_BYTES = 1024  # written in place and padded: a rename would leave the lock on another file
-SUPPORTED = sys.platform == "linux" and hasattr(fcntl, "F_OFD_SETLK")
-
-_FLOCK = "hhqqi4x"  # fcntl(2) on Linux: type, whence, start, length, pid
-_NO_SUCH_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Holder(NamedTuple):
@@ -75,12 +68,12 @@ class ServeLock:
         except OSError as error:
             raise FilesError(self.path, error.strerror or str(error)) from error
         try:
-            self._lock(fd, fcntl.F_WRLCK)
+            open_file_lock.lock(fd)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 os.close(fd)
                 return False
-            if error.errno not in _NO_SUCH_LOCKS:
+            if error.errno not in open_file_lock.NO_SUCH_LOCKS:
                 os.close(fd)
                 raise FilesError(self.path, error.strerror or str(error)) from error
             self.trouble = (
@@ -120,7 +113,7 @@ class ServeLock:
         """Unlock for every process that has a copy, then close ours."""
         if self.held:
             with contextlib.suppress(OSError):
-                self._lock(self.fd, fcntl.F_UNLCK)
+                open_file_lock.unlock(self.fd)
             self.close()
 
     def close(self) -> None:
@@ -129,29 +122,10 @@ class ServeLock:
             os.close(self.fd)
             self.fd = -1
 
-    @staticmethod
-    def _lock(fd: int, how: int) -> None:
-        if not SUPPORTED:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, how, os.SEEK_SET, 0, 0, 0))
-
 
 def is_held(path: str) -> bool:
     """Whether some process has the lock, without taking it; doubt falls on no."""
-    if not SUPPORTED:
-        return False
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked))
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return bool(found[0] != fcntl.F_UNLCK)
+    return open_file_lock.is_locked(path) is True
 
 
 def holder_in(path: str) -> Holder | None:

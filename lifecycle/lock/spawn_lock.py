@@ -60,6 +60,8 @@ TORN_S = 2.0  # a lock file still not whole after this was left by a crash betwe
 HEARTBEAT_S = LEASE_S / 6
 UNMENDED_S = 2 * HEARTBEAT_S
 
+_TEXTS = ("token", "start", "host", "boot", "version")
+
 ACQUIRED = "lock_acquired"
 STOLEN = "lock_stale_stolen"
 HELD = "lock_held"
@@ -84,15 +86,25 @@ class Found:
 
 
 class Owner:
-    """Who a whole lock file says holds it."""
+    """Who a whole lock file says holds it.
 
-    __slots__ = ("boot", "host", "pid", "start", "token", "version")
+    `locked` says that the owner keeps the open file locked as long as it lives.
+    """
+
+    __slots__ = ("boot", "host", "locked", "pid", "start", "token", "version")
 
     def __init__(
-        self, token: str, pid: int, start: str, host: str, boot: str, version: str
+        self,
+        token: str,
+        pid: int,
+        start: str,
+        host: str,
+        boot: str,
+        version: str,
+        locked: bool = False,
     ) -> None:
         self.token, self.pid, self.start = token, pid, start
-        self.host, self.boot, self.version = host, boot, version
+        self.host, self.boot, self.version, self.locked = host, boot, version, locked
 
 
 def owner_in(content: bytes) -> Owner | None:
@@ -103,12 +115,11 @@ def owner_in(content: bytes) -> Owner | None:
         return None
     if not isinstance(said, dict) or type(said.get("pid")) is not int:
         return None
-    texts = [said.get(key) for key in ("token", "start", "host", "boot", "version")]
+    texts = [said.get(key) for key in _TEXTS]
     if not all(isinstance(text, str) for text in texts) or not said["token"]:
         return None
-    return Owner(
-        said["token"], said["pid"], said["start"], said["host"], said["boot"], said["version"]
-    )
+    token, start, host, boot, version = (said[key] for key in _TEXTS)
+    return Owner(token, said["pid"], start, host, boot, version, said.get("locked") is True)
 
 
 class SpawnLock:

@@ -17,13 +17,15 @@ import pytest
 
 from incumbent.lifecycle.client.deliver import envelope, new_id
 from incumbent.lifecycle.lock.process_identity import is_stopped, start_token
+from incumbent.lifecycle.settings import LEASE_S
 
 from .. import isolation
-from ..world import RUN_S, World, eventually
+from ..world import RUN_S, App, World, eventually
 from .test_hook import recording
 
 pytestmark = pytest.mark.process
 
+LEFT_S = 14.0  # of a lease, more than all the budgets of a run together
 NETWORK = ["unshare", "--net"]
 LOOPBACK = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 PIDS = ["unshare", "--pid", "--fork", "--mount-proc"]
@@ -437,3 +439,65 @@ def test_doctor_tells_of_who_is_stopped_with_the_guard(places: Places, stopped: 
     assert f"`kill -CONT {stopped}`" in done.stdout
     os.kill(stopped, signal.SIGCONT)
     assert places.type("doctor").returncode == 0
+
+
+# After a container that was killed.
+
+
+def box(name: str) -> list[str]:
+    return [*PIDS, "--uts", "sh", "-c", f'hostname {name} && exec "$@"', "sh"]
+
+
+class Container:
+    """A `run` that is the first process of a pid namespace on a host of its own name."""
+
+    def __init__(self, places: Places, name: str, app: App) -> None:
+        argv = [*box(name), sys.executable, "-m", "incumbent.cli", "run"]
+        self.process = places.world.begin_process(argv, app, start_new_session=True)
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End all of it at once; nobody outside may go by the pid that its worker tells."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@needs_pids
+def test_run_takes_over_at_once_from_a_container_killed_on_its_way_up(places: Places):
+    world = places.world
+    with Container(places, "first", world.app("1.0.0", "hangs at import")) as first:
+        eventually(lambda: world.events("pid_written"), "it is on its way")
+        first.kill()
+    began = time.monotonic()
+    with Container(places, "second", world.app("1.0.0")):
+        eventually(lambda: world.seen().kind == "serving", "the next one serves")
+        assert time.monotonic() - began < LEASE_S / 4
+
+
+@needs_pids
+def test_run_takes_nothing_from_a_container_that_is_on_its_way_up(places: Places):
+    world = places.world
+    with Container(places, "first", world.app("1.0.0", "slow to start")):
+        eventually(lambda: world.events("pid_written"), "it is on its way")
+        with Container(places, "second", world.app("1.0.0")) as second:
+            assert second.process.wait(timeout=15) == 75
+        eventually(lambda: world.seen().kind == "serving", "the first one serves")
+        assert len(world.events("listen_ok")) == 1
+
+
+def test_run_takes_over_when_a_lease_is_over_that_outlasts_its_budgets(places: Places):
+    """Of a holder that left no sign but its content: on another host, or of the first edition."""
+    world, app = places.world, places.world.app("1.0.0")
+    for name in ("START", "DRAIN", "LOCK"):
+        world.settings[f"INCUMBENT_{name}_TIMEOUT"] = "1"
+    world.leave_lock(7, host="another", age=LEASE_S - LEFT_S)
+    process = world.begin_process([sys.executable, "-m", "incumbent.cli", "run"], app)
+    eventually(lambda: world.seen().kind == "serving", "it serves", within=LEFT_S + 15)
+    process.terminate()
+    assert process.wait(timeout=15) == 0

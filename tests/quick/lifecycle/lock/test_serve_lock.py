@@ -1,5 +1,7 @@
 """The serve lock is held by one description at a time, wherever its copies are."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -8,9 +10,9 @@ import socket
 import pytest
 
 from incumbent.lifecycle.generation import Generation
+from incumbent.lifecycle.lock.open_file_lock import SUPPORTED
 from incumbent.lifecycle.lock.serve_lock import (
     CONTENT_BYTES,
-    SUPPORTED,
     Holder,
     ServeLock,
     holder_in,
@@ -152,3 +154,34 @@ def test_a_file_that_was_replaced_is_noticed(path, lock):
     assert not lock.is_at_its_path()
     with open(path, "wb"):
         assert not lock.is_at_its_path()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_where_there_are_no_such_locks_it_is_told_and_the_address_decides(
+    path, lock, monkeypatch, number
+):
+    def without(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "fcntl", without)
+    assert lock.take()
+    assert f"the file system of {path} has no locks of open files" in lock.trouble
+    assert ServeLock(path).take()
+    assert not is_held(path)
+    assert lock.is_at_its_path()
+
+
+def test_where_there_are_such_locks_nothing_is_told(lock):
+    lock.take()
+    assert lock.trouble == ""
+
+
+def test_what_cannot_be_looked_at_counts_as_being_there(lock, monkeypatch):
+    lock.take()
+
+    def broken(_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", broken)
+        assert lock.is_at_its_path()

@@ -343,3 +343,30 @@ def test_a_websocket_of_a_foreign_page_is_closed_before_it_is_accepted(path, hea
         return sent
 
     assert asyncio.run(run()) == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_its_data_dir_the_worker_lets_nothing_through_to_the_app(method):
+    control = WorkerControl()
+    control.ours = False
+    refused = answer(control, "/", method=method)
+    assert (refused.status, refused.said["code"]) == (503, "data-dir-gone")
+    assert answer(control, "/api/readiness").status == 503
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 503), ("GET", 200)])
+def test_a_change_whose_data_dir_goes_meanwhile_is_not_acknowledged(method, status):
+    control = WorkerControl()
+
+    async def losing(scope: Any, receive: Any, send: Any) -> None:
+        control.ours = False
+        await hosted(scope, receive, send)
+
+    async def run() -> Answer:
+        endpoints = Endpoints(control, frozenset({HOST}))
+        endpoints.open(losing)
+        return await call(endpoints, "/", method=method)
+
+    answered = asyncio.run(run())
+    assert answered.status == status
+    assert (b"hosted" in answered.body) == (method == "GET")
