@@ -69,8 +69,10 @@ class Guard:
         pids = lock_holders(self._path)
         if not pids:
             return "a stopped process holds it"
-        who, how = pids[0], " is stopped, and" if is_stopped(pids[0]) else ""
-        return f"the process {who}{how} holds it for over {WAIT_S:g} s: run `kill -CONT {who}`"
+        who = pids[0]
+        if is_stopped(who):
+            return f"the process {who} is stopped, and holds it: run `kill -CONT {who}`"
+        return f"the process {who} holds it: see what it does by `ps -p {who}`"
 
     def give_back(self) -> None:
         """Let the next one in."""
