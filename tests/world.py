@@ -341,11 +341,24 @@ class World:
                         pipe.close()
         seen = self.seen()
         while seen.health is not None:
+            assert self._is_ours(seen.health.pid), (
+                f"pid {seen.health.pid} is no worker of this test"
+            )
             with contextlib.suppress(ProcessLookupError):
                 os.kill(seen.health.pid, signal.SIGTERM)
             pid = seen.health.pid
             eventually(lambda pid=pid: start_token(pid) is None, f"worker {pid} ends")  # type: ignore[misc]  # mypy can't infer a lambda with a default
             seen = self.seen()
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether this pid is, as this process sees it, a worker on the test's own data dir."""
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                return os.fsencode(f"INCUMBENT_DATA_DIR={self.data_dir}") in file.read()
+        except FileNotFoundError:
+            return True  # gone meanwhile
+        except PermissionError:
+            return False
 
 
 class Hammer:
