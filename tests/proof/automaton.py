@@ -123,7 +123,7 @@ class Automata:
         if call is None:
             seen = getattr(driver, "seen", None)
             health = seen.health if isinstance(seen, ProbeResult) else None
-            told = (health.pid, health.version, health.generation, health.state) if health else None
+            told = (health.pid, health.version, health.state) if health else None
             final = (
                 driver.last_event,
                 driver.exit_code if isinstance(driver, WorkerDriver) else told,
@@ -161,6 +161,8 @@ class Automata:
         if call[0] != "note" and not driver._engine.final:
             driver.last_event = ""
         held = vars(driver)
+        if isinstance(driver, Spawner) and not driver._restart:
+            driver.begun = driver.begun._replace(noted=None)  # an ensure compares no launches
         if "error" in held:
             driver.error = ""
         if "found" in held:

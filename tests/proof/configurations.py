@@ -57,6 +57,7 @@ def _both() -> list[Configuration]:
         _at_1("a restart moves, a stop at home", ("restart", "1", 1), STOP, kills=1),
         _at_1("out of reach", ("ensure", "1", 2), ("restart", "1", 2), STOP_THERE),
         _at_1("a standby that dies waiting", E2, R2, broken=(("2", NO_WAIT),), liveness=True),
+        _at_1("a restart, the record lost", R1, E1, lost_records=1),
         _at_1("restarts of 2 versions", R2, R3, workers=4, outcomes=WELL, liveness=True),
         _at_1("1 ensure, 1 kill, 1 overrun", E2, kills=1, overruns=1, liveness=True, outcomes=WELL),
         _at_1("2 ensures, no fault", E2, E2, liveness=True, outcomes=WELL, recycles=1),

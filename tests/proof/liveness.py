@@ -111,6 +111,7 @@ class Liveness:
             signals=0,
             denials=0,
             foreigners=0,
+            lost_records=0,
             recycles=None,
             generations=None,
             outcomes=("worker_fits", "child_ready"),

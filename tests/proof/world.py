@@ -3,8 +3,9 @@
 A state is a tuple of values: the shared things, then one entry for each launcher, then one for
 each worker process. Every verb is one step; a step that only its own actor could notice is done
 together with the one before it (`pause`, `refuse`, `can_pass_socket`, `hold_lock_wait`,
-`say_ready`, `accept_ask`, `remove_pid`, the import of a worker that holds the port, and a note
-that opens nothing).
+`say_ready`, `accept_ask`, `remove_pid`, the import of a worker that holds the port, a note that
+opens nothing, and in a world of one address what is seen or freed of the serve lock while the
+port says the same). What nobody can read any more is blanked (`canonical`).
 """
 
 # ruff: noqa: ARG002 - every verb has the one signature
@@ -57,10 +58,11 @@ NUMBER_OF_LAUNCH, SERVE, NAMED, ACTORS = range(8, 12)
 # out, CHILDREN the pids it has not settled, LAST what became of the child it settled last.
 LID, CLAIM, OVERRUN, CHILDREN, LAST = range(5)
 # A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent,
-# workers moved.
-ASKED, NUMBER, ANSWER, SPENT, MOVED = range(5, 10)
+# workers moved, the highest number of a launch when its restart began.
+ASKED, NUMBER, ANSWER, SPENT, MOVED, BEGUN = range(5, 11)
 # A worker, on top.
 TOKEN, BUILD, UP, READY, PASSED, GENERATION, APP, INBOX, ORPHAN, LOST, ADDRESS = range(5, 16)
+LAUNCHED = 16  # the number of its launch, whatever it says of itself
 
 REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
 
@@ -76,8 +78,7 @@ WAITING, ANSWERED, CUT_OFF, TOLD_JOINED = range(4)
 FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
 
 # Whose budget a fault spends.
-KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS = range(7)
-FAULTS = ("kill", "overrun", "deadline", "loss", "signal", "denial", "foreigner")
+KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS, LOST_RECORDS = range(8)
 
 FOREIGN_BIT = 1 << 20  # at the first address
 
@@ -115,6 +116,7 @@ class Configuration(NamedTuple):
     signals: int = 0
     denials: int = 0
     foreigners: int = 0
+    lost_records: int = 0
     outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
     recycles: int | None = None  # L3: how many may happen in all
     generations: int | None = None  # how many workers may begin to serve in all
@@ -134,8 +136,9 @@ class Move(NamedTuple):
 
 
 def budget_of(c: Configuration) -> tuple[int, ...]:
-    """Give the faults that a configuration allows, in the order of FAULTS."""
-    return (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
+    """Give how many of each fault a configuration allows, in the order of KILLS, OVERRUNS, …."""
+    budget = (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
+    return (*budget, c.lost_records)
 
 
 def generation(number: int) -> Generation:
@@ -158,6 +161,8 @@ class World:
         self.first_worker = ACTORS + self.launchers
         self.automata = Automata(self.materialise)
         self.broken = dict(c.broken)
+        self.numbered = any(launcher[0] == "restart" for launcher in c.launchers)
+        self.one_address = not c.at and not any(launcher[2:] for launcher in c.launchers)
         self.builds: list[Build] = []
         self._build_numbers: dict[Build, int] = {}
         self.records: list[Record] = []
@@ -205,7 +210,7 @@ class World:
 
     def new_launcher(self, machine: str) -> tuple[Any, ...]:
         """Give a launcher that has not begun."""
-        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0, 0)
+        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0, 0, 0)
 
     def _put_serving(self, state: list[Any], version: str) -> None:
         lid = self.automata.begin(("worker", False, version, self.configuration.managed))
@@ -221,7 +226,8 @@ class World:
         at = self.configuration.at
         state[SERVED], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
         state[NUMBER_OF_LAUNCH], state[SERVE], state[NAMED] = 1, 1, (1, at)
-        state[self.first_worker] = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0, at)
+        entry = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0, at, 1)
+        state[self.first_worker] = entry
 
     def _equal_launchers(self) -> list[list[int]]:
         groups: dict[Any, list[int]] = {}
@@ -230,7 +236,10 @@ class World:
         return [group for group in groups.values() if len(group) > 1]
 
     def canonical(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Give the state in which equal launchers stand in order."""
+        """Give the state in which equal launchers stand in order, without what nobody reads."""
+        if state[NAMED] and not state[SERVE]:  # whoever takes the lock names itself at once
+            state = (*state[:NAMED], (), *state[NAMED + 1 :])
+        state = self._without_numbers(state)
         for group in self._same:
             entries = [state[index] for index in group]
             ordered = sorted(entries)
@@ -240,6 +249,25 @@ class World:
                     s[index] = entry
                 state = tuple(s)
         return state
+
+    def _without_numbers(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the state without the numbers of launches, once no restart compares them."""
+        if not state[NUMBER_OF_LAUNCH] % LINE:
+            return state
+        for index, launcher in enumerate(self.configuration.launchers, ACTORS):
+            if launcher[0] == "restart" and state[index][LID] >= 0:
+                return state
+        s = list(state)
+        for actor in range(ACTORS, len(s)):
+            entry = s[actor]
+            if entry and entry[LID] >= 0:
+                if self._calls[entry[LID]][0] == "spawn":
+                    return state  # a number on its way
+                if actor >= self.first_worker:
+                    line = entry[GENERATION] // LINE * LINE, entry[LAUNCHED] // LINE * LINE
+                    s[actor] = (*entry[:GENERATION], line[0], *entry[APP:LAUNCHED], line[1])
+        s[NUMBER_OF_LAUNCH] = s[NUMBER_OF_LAUNCH] // LINE * LINE
+        return tuple(s)
 
     # Numbers for values, so that a state stays small.
 
@@ -367,6 +395,11 @@ class World:
                 self.check_writes(s, actor, me, "names itself")
                 s[NAMED] = (self.pid(actor), me[ADDRESS])
                 result = None
+            elif verb == "look_elsewhere" and self.one_address and self.is_idle_look(lid):
+                result = self.elsewhere(s, 0)
+            elif verb == "free_data" and self.one_address and not me[APP]:
+                s[SERVE] &= ~self.bit(actor)
+                result = None
             elif verb == "load" and self._states[lid] == states.STARTING:
                 if (event := self.loading(me)) is None:
                     break
@@ -393,6 +426,14 @@ class World:
         budget = list(s[BUDGET])
         budget[which] -= 1
         return tuple(budget)
+
+    def is_idle_look(self, lid: int) -> bool:
+        """Whether a look at the serve lock can tell this driver nothing at one address.
+
+        Who is at its own address is seen by the probe alone; only who holds the spawn lock asks
+        whether the serve lock is free.
+        """
+        return self._states[lid] not in (states.SPAWNING, states.MOVING, states.HOLDING)
 
     def simple(
         self, state: tuple[Any, ...], actor: int, entry: tuple[Any, ...], what: str, result: Any
@@ -477,7 +518,7 @@ class World:
     @staticmethod
     def kind_of(state: str) -> str:
         """Give what `result_of` makes of a state."""
-        health = Health(pid=1, version="1", state=state, since=0, instance="1")
+        health = Health(pid=1, version="1", state=state, instance="1")
         return h.result_of(health).kind
 
     # The port's rules; they are held against the real kernel.
@@ -575,8 +616,12 @@ class World:
         if state != states.VERIFIED:
             return
         if machine == "stop":
+            if s[BUDGET][OVERRUNS] == c.overruns:
+                self.at_stake.add("I13")
+                if s[SERVE] or s[HOLDERS] & self.at(s, self.address(s, actor)):
+                    self.bad("I13", "a stop says done while a worker has the port or the data")
             return
-        pid, version, number, said = told
+        pid, version, said = told
         self.at_stake.add("V3")
         worker = s[self.slot(pid)]
         if said not in states.SERVING_STATES and event != "child_ready":
@@ -588,9 +633,10 @@ class World:
         record = self.records[s[RECORD]]
         need = run.wanted
         if machine == "restart":
-            self.at_stake.add("I12")
-            if not number.after(run.noted):
-                self.bad("I12", "a restart was verified by a launch numbered before it began")
+            if worker and worker[LID] >= 0:
+                self.at_stake.add("I12")
+                if worker[LAUNCHED] <= s[actor][BEGUN]:
+                    self.bad("I12", "a restart was verified by a launch numbered before it began")
         elif need:
             if need in [r.version for r in record.rejected]:
                 need = ""  # content with any worker
@@ -662,6 +708,12 @@ class World:
                     s[LOCK] = (lock[0], 1)
                     s[actor] = (*entry[:OVERRUN], 1, *entry[OVERRUN + 1 :])
                     yield Move(actor, "overruns its lease", None, True, tuple(s))
+        if budget[LOST_RECORDS]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, LOST_RECORDS)
+            s[RECORD] = self.number_of_record(Record(""))
+            s[NUMBER_OF_LAUNCH] = (s[NUMBER_OF_LAUNCH] // LINE + 1) * LINE
+            yield Move(0, "the content of launch.json is lost", None, True, tuple(s))
         if budget[FOREIGNERS] and not state[HOLDERS] & (FOREIGN_BIT | self.at(state, 0)):
             s = list(state)
             s[BUDGET] = self.spent(s, FOREIGNERS)
@@ -703,11 +755,18 @@ class World:
         s = list(state)
         s[RECORD] = number
         recorded = self.records[number].recorded
-        run = ("run", s[NUMBER_OF_LAUNCH], recorded.version if recorded else "")
-        yield from self.went_on(s, actor, list(entry), "begins", run)
+        noted = self.noted(s) if call[1] else 0
+        run = ("run", noted, recorded.version if recorded else "")
+        me = list(entry)
+        me[BEGUN] = s[NUMBER_OF_LAUNCH] if call[1] else 0
+        yield from self.went_on(s, actor, me, "begins", run)
+
+    def noted(self, s: Any) -> int:
+        """Rule 27: the file tells the highest number, health only that of who answers."""
+        return int(s[NUMBER_OF_LAUNCH])
 
     def do_probe(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        seen = self.look(state, self.address(state, actor))
+        seen = self.seen_by(actor, self.look(state, self.address(state, actor)))
         yield from self.simple(state, actor, entry, "probes", seen)
         if state[BUDGET][LOSSES] and seen[1] not in (h.SILENT, h.DARK):
             s = list(state)
@@ -715,8 +774,14 @@ class World:
             lost = ("seen", h.SILENT)
             yield from self.went_on(s, actor, list(entry), "probes, no answer", lost, True)
 
+    def seen_by(self, actor: int, seen: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give what a launcher sees, without the number of a launch that only a restart reads."""
+        if len(seen) == 2 or self.machine(actor) == "restart":
+            return seen
+        return (*seen[:5], 0, seen[6])
+
     def do_look_elsewhere(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
-        there = self.elsewhere(state, self.address(state, actor))
+        there = self.seen_by(actor, self.elsewhere(state, self.address(state, actor)))
         yield from self.simple(state, actor, entry, "looks at the serve lock", there)
 
     def do_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -744,6 +809,8 @@ class World:
             yield from self.went_on(list(state), actor, me, name, ("reply", kind))
             return
         number = 1 + max([0, *(n for _, n in its[INBOX]), *self.numbers(state, target)])
+        if what == SHUTDOWN and self.machine(actor) != "stop" and not entry[CLAIM]:
+            self.bad("I15", "a run moves a worker without the spawn lock")
         s = list(state)
         s[target] = (*its[:INBOX], (*its[INBOX], (what, number)), *its[INBOX + 1 :])
         if where not in states.SERVING_STATES:
@@ -856,6 +923,10 @@ class World:
                 self.bad("V2", "the lock was released while the child was not settled")
         if self.holds(s, me):
             self.at_stake.add("V1")
+            if self._states[entry[LID]] == states.AWAITING_SUCCESSOR:
+                self.at_stake.add("V10")
+                if s[HOLDERS] & self.bit(actor):
+                    self.bad("V10", "a predecessor released the lock before it closed the port")
             if entry[LAST] == WAS_UP:
                 self.bad("V4", "the lock was released over a build that was up, not called good")
             s[LOCK] = ()
@@ -900,10 +971,14 @@ class World:
         builds = ("builds", self.candidates(state, actor))
         yield from self.simple(state, actor, entry, "reads what may be launched", builds)
 
+    NEXT = 1  # rule 26: the number rises where the record is read to spawn from it
+
     def do_number_launch(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s = list(state)
-        s[NUMBER_OF_LAUNCH] += 1
-        launch = ("launch", self.candidates(s, actor), s[NUMBER_OF_LAUNCH])
+        if self.numbered:
+            s[NUMBER_OF_LAUNCH] += self.NEXT
+        number = s[NUMBER_OF_LAUNCH] if self.numbered else 0
+        launch = ("launch", self.candidates(s, actor), number)
         yield from self.went_on(s, actor, list(entry), "numbers a launch", launch)
 
     def do_mark_good(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -973,10 +1048,28 @@ class World:
         lid = self.automata.begin(program)
         token = 0 if standby else entry[CLAIM]
         at = self.address(state, actor)
-        launched = state[NUMBER_OF_LAUNCH] // LINE * LINE + its_generation.number
-        s[free] = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, launched, 0, (), 0, 0, at)
+        launched = int(its_generation.line.removeprefix("line ")) * LINE + its_generation.number
+        self.check_number(s, launched)
+        said = self.given(launched)
+        entry = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, said, 0, (), 0, 0, at, launched)
+        s[free] = entry
         me[CHILDREN] |= self.bit(free)
         yield from self.went_on(s, actor, me, what, ("child", self.pid(free)))
+
+    def given(self, launched: int) -> int:
+        """Rule 26: a child is given the number of its launch."""
+        return launched
+
+    def check_number(self, s: Any, launched: int) -> None:
+        """I11: numbers are unique within a line, and never above the file's highest."""
+        if not launched % LINE:
+            return
+        self.at_stake.add("I11")
+        if launched > s[NUMBER_OF_LAUNCH]:
+            self.bad("I11", "a launch has a number above the highest of the file")
+        for actor in range(self.first_worker, len(s)):
+            if self.alive(s, actor) and launched in (s[actor][GENERATION], s[actor][LAUNCHED]):
+                self.bad("I11", "two launches have one number")
 
     def check_spawn(self, s: Any, actor: int, entry: Any, build: Build, standby: bool) -> None:
         """I5, I8 and what promise 4 says of versions."""
@@ -1042,7 +1135,7 @@ class World:
             ended: tuple[Any, ...] = ("ended", None, True, False, False, ())
             yield from self.went_on(s, actor, me, what, ended)
             return
-        seen = self.look(state, self.address(state, actor))
+        seen = self.seen_by(actor, self.look(state, self.address(state, actor)))
         pid = self.pid(child)
         dead = state[child][LID] == DEAD
         if seen[1] in (h.WORKER_SERVING, h.WORKER_LEAVING):

@@ -6,6 +6,7 @@ from .fault import Edit, Fault
 from .worlds import BROKEN_TWICE, rebind, seamless
 
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
+ATTEMPTS = "lifecycle/drivers/launch_attempts.py"
 STOPPER = "lifecycle/drivers/stopper.py"
 TESTS = "tests/quick/lifecycle/drivers/test_drivers.py"
 
@@ -17,14 +18,16 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                '        await self._port.remove_pid()\n        return "pid_removed"',
-                '        return "pid_removed"',
+                '        await self._port.remove_pid()\n        return "pid_removed" if',
+                '        return "pid_removed" if',
             ),
             Edit(
                 WORKER_DRIVER,
-                "    async def _closing(self) -> str:\n        await self._port.close()\n",
-                "    async def _closing(self) -> str:\n        await self._port.close()\n"
-                "        await self._port.remove_pid()\n",
+                "        await self._port.free_data()\n        await self._port.close()\n"
+                '        return "closed"\n',
+                "        await self._port.free_data()\n        await self._port.close()\n"
+                "        await self._port.remove_pid()\n"
+                '        return "closed"\n',
             ),
         ),
         ("I6",),
@@ -68,8 +71,15 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        build = record.recorded\n",
-                "        build = record.recorded._replace(version=self._version)\n",
+                "        event = await self._attempts.spawn_standby(self._port.can_pass_socket)\n",
+                "        number_launch = self._port.number_launch\n\n"
+                "        async def number_own() -> object:\n"
+                "            launch = await number_launch()\n"
+                "            record = launch.record\n"
+                "            build = record.recorded._replace(version=self._version)\n"
+                "            return launch._replace(record=record._replace(recorded=build))\n\n"
+                "        self._port.number_launch = number_own\n"
+                "        event = await self._attempts.spawn_standby(self._port.can_pass_socket)\n",
             ),
         ),
         ("V5", "L2", "L3"),
@@ -101,29 +111,14 @@ HANDOVER = (
         f"{TESTS}::test_up_is_written_before_the_first_healthy_answer",
     ),
     Fault(
-        "rule 2: a late successor is not reaped",
-        "a predecessor that gives up on a late successor lets it live",
-        "rule 2",
-        (
-            Edit(
-                WORKER_DRIVER,
-                "                self._ended = await self._port.kill(child)\n",
-                "                self._ended = self._ended._replace(code=1)\n",
-            ),
-        ),
-        ("I5", "I1", "V2"),
-        (*rebind("a build that hangs"), *seamless("a build that hangs")),
-        f"{TESTS}::test_a_late_successor_is_killed_before_anything_else",
-    ),
-    Fault(
         "rule 2: a late standby is not reaped",
         "a predecessor that gives up on a standby lets the standby live",
         "rule 2",
         (
             Edit(
-                WORKER_DRIVER,
-                "        ended = await self._port.kill(child) if said.late else said\n",
-                "        ended = said._replace(code=1) if said.late else said\n",
+                ATTEMPTS,
+                "        elif ended.late:\n            ended = await self._holder.kill(self.unsettled)\n",
+                "        elif ended.late:\n            ended = ended._replace(code=1)\n",
             ),
         ),
         ("V2",),
@@ -196,7 +191,13 @@ HANDOVER = (
         "no drain",
         "the socket is passed by one who still accepts",
         "own",
-        (Edit(WORKER_DRIVER, "        await self._port.drain()\n", ""),),
+        (
+            Edit(
+                WORKER_DRIVER,
+                "        if await self._port.drain(self._attempts.child):\n",
+                "        if self._attempts:\n",
+            ),
+        ),
         ("I1",),
         seamless("2 ensures, no fault"),
         f"{TESTS}::test_a_worker_drains_before_its_app_goes_down",
@@ -223,7 +224,7 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "                await self._port.kill(child)\n                await",
+                "                await self._attempts.kill()\n                await",
                 "                await",
             ),
         ),
@@ -238,8 +239,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        await self._port.release()\n        self._child = None\n",
-                "        self._child = None\n",
+                "        await self._refuse_for_standby()\n        await self._port.release()\n",
+                "        await self._refuse_for_standby()\n",
             ),
         ),
         ("L2", "V1", "V5"),
@@ -252,9 +253,9 @@ HANDOVER = (
         "own",
         (
             Edit(
-                WORKER_DRIVER,
-                "        ended = await self._port.kill(self._child)\n",
-                "        ended = ChildExit(1)\n",
+                ATTEMPTS,
+                "            killed = await self._holder.kill(self.unsettled)\n",
+                "            killed = ChildExit(1)\n",
             ),
         ),
         (),

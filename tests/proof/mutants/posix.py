@@ -21,8 +21,8 @@ POSIX_FAULTS = (
         twin=(
             Edit(
                 WORLD,
-                "        if s[HOLDERS]:\n            return False\n",
-                "        if s[HOLDERS]:\n            return True\n",
+                "        if s[HOLDERS] & here:\n            return False\n",
+                "        if s[HOLDERS] & here:\n            return True\n",
             ),
         ),
     ),
@@ -149,31 +149,6 @@ POSIX_FAULTS = (
                 WORLD,
                 "        if str(self.pid(target)) != instance:\n",
                 "        if not instance:\n",
-            ),
-        ),
-    ),
-    Fault(
-        "rule 12: serves since its spawn",
-        "a successor counts its time of service from the start of its process",
-        "rule 12",
-        (
-            Edit(
-                WORKER,
-                "        self._shared = self._shared or received.shared\n"
-                "        self._since = time.monotonic()\n",
-                "        self._shared = self._shared or received.shared\n",
-            ),
-        ),
-        ("V5", "L2"),
-        seamless("2 restarts, 1 kill", "ensure and restart, 1 kill"),
-        f"{TESTS}::test_a_successor_serves_from_the_moment_it_has_the_socket",
-        twin=(
-            Edit(
-                WORLD,
-                "            me[SINCE] = s[SERVED]\n"
-                '            yield from self.went_on(s, actor, me, "receives the socket"',
-                "            me[SINCE] = 0\n"
-                '            yield from self.went_on(s, actor, me, "receives the socket"',
             ),
         ),
     ),

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from .fault import Edit, Fault
-from .worlds import COLD, GOOD_IS_LATE, NEWER_RESTART, STOPPED_ONCE, TWO_FAIL, cold, seamless
+from .worlds import (
+    COLD,
+    GOOD_IS_LATE,
+    NEWER_RESTART,
+    STOPPED_ONCE,
+    TWO_FAIL,
+    cold,
+    rebind,
+    seamless,
+)
 
 SPAWNER = "lifecycle/drivers/spawner.py"
+ATTEMPTS = "lifecycle/drivers/launch_attempts.py"
 RECORD = "lifecycle/record.py"
 TESTS = "tests/quick/lifecycle/drivers/test_drivers.py"
 
 SPAWNING = (
     Fault(
         "release on timeout with the child alive",
-        "a launcher gives up on a late child, leaves it alive, releases the lock",
+        "whoever gives up on a late child leaves it alive, releases the lock",
         "design",
         (
             Edit(
-                SPAWNER,
-                "self._ended = await self._system.kill(self._child)",
-                "self._ended = self._ended._replace(code=1)",
+                ATTEMPTS,
+                "self._late = await self._holder.kill(self.unsettled)",
+                "self._late = ended._replace(code=1)",
             ),
         ),
         ("V2", "I5"),
-        cold("a build that hangs"),
+        (*cold("a build that hangs"), *rebind("a build that hangs")),
         f"{TESTS}::test_a_late_child_is_killed_before_the_lock_is_released",
     ),
     Fault(
@@ -57,13 +67,12 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if self._ended is None:\n            self._ended",
-                "        if self._ended is None:\n"
-                "            self.seen = await self._system.probe()\n"
-                "            if self.seen.kind == h.WORKER_SERVING:\n"
-                "                await self._system.release()\n"
-                '                return "child_ready"\n'
-                "            self._ended",
+                "        event = await self._attempts.settle()\n",
+                "        self.seen = await self._system.probe()\n"
+                "        if self.seen.kind == h.WORKER_SERVING:\n"
+                "            await self._system.release()\n"
+                '            return "child_ready"\n'
+                "        event = await self._attempts.settle()\n",
             ),
         ),
         ("V2",),
@@ -126,11 +135,11 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "fits = fits and health.since >= self.begun.began",
+                "fits = fits and self._is_of_this_restart(health, record)",
                 "fits = fits and bool(health.instance)",
             ),
         ),
-        ("V3",),
+        ("I12",),
         seamless("2 restarts, 1 kill"),
         f"{TESTS}::test_a_restart_is_not_verified_by_the_worker_it_found",
     ),
@@ -172,11 +181,9 @@ SPAWNING = (
         "rule 9",
         (
             Edit(
-                SPAWNER,
-                "            if word == child_outcome.CHILD_FAILED:\n"
-                "                self._good_next = True",
-                "            if word == child_outcome.CHILD_FAILED:\n"
-                "                self._good_next = False",
+                ATTEMPTS,
+                "            self._fall_back = True\n",
+                "            self._fall_back = False\n",
             ),
         ),
         ("V5",),
@@ -215,8 +222,8 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if self._launches >= LAUNCHES:\n",
-                "        if self._launches < 0:\n",
+                "        if self._attempts.spent:\n",
+                "        if self._attempts.spent and not self._attempts:\n",
             ),
         ),
         ("V7",),
@@ -230,37 +237,14 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                '            self._to_ask = ""\n            return "ask_missed"',
-                '            self._to_ask = ""\n            self._asked = True\n'
-                '            return "ask_missed"',
+                '            self._to_ask = None\n            return "ask_missed"\n        if',
+                '            self._to_ask = None\n            self._asked = True\n'
+                '            return "ask_missed"\n        if',
             ),
         ),
         ("V5",),
         (NEWER_RESTART,),
         f"{TESTS}::test_an_ask_that_missed_is_not_spent",
-    ),
-    Fault(
-        "rule 12: another pid than the one it saw",
-        "a restart is verified by any other instance than the first it saw",
-        "rule 12",
-        (
-            Edit(
-                SPAWNER,
-                '        self._target = ""  # the instance whose leaving we wait for\n',
-                '        self._target = ""\n        self._first = ""\n',
-            ),
-            Edit(
-                SPAWNER,
-                "            fits = fits and health.since >= self.begun.began\n",
-                "            self._first = self._first or health.instance\n"
-                "            fits = fits and self._first != health.instance\n",
-            ),
-        ),
-        (),
-        (*seamless("2 restarts, 1 kill"), *cold("a build that app fails")),
-        f"{TESTS}::test_restarts_that_meet_are_verified_by_one_worker",
-        why_alive="equivalent for safety: it costs a generation more, and restarts that do not "
-        "meet may cost as many",
     ),
     Fault(
         "rule 13: an ensure is never content with less",
