@@ -107,6 +107,7 @@ def _cold() -> list[Configuration]:
         _dark("cold: the very first ensures", E1, E1, recorded="", good="", kills=1, liveness=True),
         _dark("cold: ensure and stop, 1 kill, 1 overrun", E2, STOP, kills=1, overruns=1),
         _dark("cold: ensure, stop, SIGTERM", E2, STOP, signals=1, deadlines=1),
+        _dark("cold: a restart, 1 ensure", R1, E1, liveness=True),
         _dark("cold: ensures at 2 addresses, 1 kill, 1 overrun", E1, E1_THERE, kills=1, overruns=1),
         _dark("cold: an ensure here, a stop there", E1, ("stop", "1", 1), kills=1, overruns=1),
         _dark("cold: ensures in 2 namespaces", E1, ("ensure", "1", 2), kills=1),

@@ -21,7 +21,9 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "I8": "no spawn into a live port by a holder that has not overrun",
     "I9": "who runs the app holds the serve lock",
     "I10": "who serves is named in the serve lock",
+    "I11": "numbers of launches are unique within a line, never above the file's highest",
     "I12": "no restart is verified by a launch numbered before it began",
+    "I13": "a stop says done only when the port is dark and the serve lock free",
     "I15": "an ensure never moves a worker, a restart at most one",
     "L1": "every run ends by its deadline",
     "L2": "once faults stop, the next event comes to a current worker",
@@ -33,6 +35,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "V5": "without a fault every run ends as it should",
     "V6": "no recycle replaces a newer worker by an older one",
     "V7": "restarts that meet coalesce",
+    "V9": "what was spawned before a stop was verified never comes up",
+    "V10": "a predecessor closes its copy of the port before it releases the lock",
     "V8": "no healthy answer before `up`",
     "V9": "what was spawned before a stop was verified never comes up",
 }

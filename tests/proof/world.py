@@ -5,7 +5,7 @@ each worker process. Every verb is one step; a step that only its own actor coul
 together with the one before it (`pause`, `refuse`, `can_pass_socket`, `hold_lock_wait`,
 `say_ready`, `accept_ask`, `remove_pid`, the import of a worker that holds the port, a note that
 opens nothing, and in a world of one address what is seen or freed of the serve lock while the
-port says the same). What nobody can read any more is blanked (`canonical`).
+port says the same). What nobody can read any more is blanked (`blanked`).
 """
 
 # ruff: noqa: ARG002 - every verb has the one signature
@@ -236,10 +236,7 @@ class World:
         return [group for group in groups.values() if len(group) > 1]
 
     def canonical(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Give the state in which equal launchers stand in order, without what nobody reads."""
-        if state[NAMED] and not state[SERVE]:  # whoever takes the lock names itself at once
-            state = (*state[:NAMED], (), *state[NAMED + 1 :])
-        state = self._without_numbers(state)
+        """Give the state in which equal launchers stand in order."""
         for group in self._same:
             entries = [state[index] for index in group]
             ordered = sorted(entries)
@@ -249,6 +246,12 @@ class World:
                     s[index] = entry
                 state = tuple(s)
         return state
+
+    def blanked(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the state without what nobody can read any more."""
+        if state[NAMED] and not state[SERVE]:  # whoever takes the lock names itself at once
+            state = (*state[:NAMED], (), *state[NAMED + 1 :])
+        return self._without_numbers(state)
 
     def _without_numbers(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
         """Give the state without the numbers of launches, once no restart compares them."""
@@ -335,6 +338,14 @@ class World:
 
     def moves(self, state: tuple[Any, ...]) -> Iterator[Move]:
         """Give everything that can happen next."""
+        for move in self._moves(state):
+            if move.state is not None:
+                after = self.blanked(move.state)
+                if after is not move.state:
+                    move = move._replace(state=after)
+            yield move
+
+    def _moves(self, state: tuple[Any, ...]) -> Iterator[Move]:
         for actor in range(ACTORS, len(state)):
             entry = state[actor]
             if entry and entry[LID] >= 0:
@@ -372,7 +383,7 @@ class World:
                     )
                     if not self.is_worker(actor):
                         self.at_stake.add("L1")
-                        if self._calls[its[LID]][0] != "over":
+                        if self._calls[its[LID]][0] not in ("over", "release"):
                             self.bad("L1", "a run went on after its deadline")
                 result = True
                 waits = True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .fault import Edit, Fault
+from .ground import GROUND
 from .handover import HANDOVER
 from .locking import LOCKING
 from .posix import POSIX_FAULTS
 from .spawning import SPAWNING
 from .verdicts import VERDICTS
 
-FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *POSIX_FAULTS)
+FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *POSIX_FAULTS, *GROUND)
 
 __all__ = ["FAULTS", "Edit", "Fault"]

@@ -1,0 +1,200 @@
+"""One process serves a data dir: the lock that says so, and the number of its launch."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from incumbent.lifecycle.drivers.ports import Child
+from incumbent.lifecycle.generation import Generation
+from incumbent.lifecycle.health import DARK, DATA_FREE, DATA_HELD, OUT_OF_REACH
+from incumbent.lifecycle.lock.serve_lock import SUPPORTED, Holder, ServeLock, is_held, network_id
+from incumbent.lifecycle.pid_file import write
+from incumbent.lifecycle.posix.child_process import GENERATION_VARIABLE, TAKES_SERVE_LOCK
+from incumbent.lifecycle.posix.launcher import PosixLauncher
+from incumbent.lifecycle.record import Build, decoded
+from incumbent.lifecycle.settings import Worker
+from incumbent.server.process import socket_passing
+
+from ...isolation import Sandbox
+from .test_worker import holder, is_dark, listened, passing, port_of
+
+pytestmark = pytest.mark.skipif(not SUPPORTED, reason="no locks of open files here")
+
+BUILD = Build("1.0.0", "app:app", sys.executable)
+
+
+@pytest.fixture
+def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
+    """Give a worker whose files are in the test's own data dir."""
+    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
+
+
+def held(worker: Worker) -> ServeLock:
+    """Give somebody's serve lock on this data dir."""
+    lock = ServeLock(worker.path("serve.lock"))
+    assert lock.take()
+    return lock
+
+
+def named(worker: Worker, network: str, port: int = 0) -> ServeLock:
+    lock = held(worker)
+    port = port or worker.port + 1
+    its = Holder(7, worker.host, port, network, "far", "i", Generation("ab", 3))
+    lock.name(its)
+    return lock
+
+
+def launcher(worker: Worker) -> PosixLauncher:
+    return PosixLauncher(worker, "spawner", "api")
+
+
+def test_a_worker_that_listens_has_the_serve_lock(worker, monkeypatch):
+    parent = holder(worker)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    assert listened(one).event == "listen_ok"
+    assert is_held(worker.path("serve.lock"))
+    asyncio.run(one.close())
+    assert not is_held(worker.path("serve.lock"))
+    asyncio.run(parent.release())
+
+
+def test_a_worker_does_not_listen_where_somebody_serves_the_data(worker, monkeypatch):
+    other, parent = held(worker), holder(worker)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    assert listened(one).event == "data_held"
+    assert is_dark(worker)
+    other.close()
+    asyncio.run(one.close())
+    asyncio.run(parent.release())
+
+
+class Looking(ServeLock):
+    """A serve lock that looks, when it is taken, whether somebody else could have the guard."""
+
+    guard_was_free = True
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker.path("serve.lock"))
+        self._guard = launcher(worker).guard()
+
+    def take(self) -> bool:
+        """Take the lock."""
+        self.guard_was_free = self._guard.take(wait=False)
+        self._guard.give_back()
+        return super().take()
+
+
+def test_the_serve_lock_is_taken_under_the_guard_of_the_listen(worker, monkeypatch):
+    parent = holder(worker)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    one._data = looking = Looking(worker)
+    assert listened(one).event == "listen_ok"
+    assert looking.held
+    assert not looking.guard_was_free
+    asyncio.run(one.close())
+    asyncio.run(parent.release())
+
+
+def test_the_serve_lock_goes_with_the_socket(worker, monkeypatch):
+    one, theirs = passing(worker, monkeypatch)
+    build = BUILD._replace(strategies=("seamless", TAKES_SERVE_LOCK))
+    assert asyncio.run(one.pass_socket(Child(1, build)))
+    received = socket_passing.receive(theirs)
+    asyncio.run(one.close())
+    assert received is not None
+    assert is_held(worker.path("serve.lock"))
+    successor = ServeLock(worker.path("serve.lock"))
+    successor.adopt(received.serve_lock)
+    successor.close()
+    assert not is_held(worker.path("serve.lock"))
+    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+        each.close()
+
+
+def test_a_build_that_knows_no_serve_lock_is_not_given_one(worker, monkeypatch):
+    one, theirs = passing(worker, monkeypatch)
+    assert asyncio.run(one.pass_socket(Child(1, BUILD._replace(strategies=("seamless",)))))
+    received = socket_passing.receive(theirs)
+    asyncio.run(one.close())
+    assert received is not None
+    assert received.serve_lock == -1
+    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+        each.close()
+
+
+# Numbers.
+
+
+def test_a_launch_is_numbered_where_the_record_is_read(worker):
+    one = launcher(worker)
+    first, second = asyncio.run(one.number_launch()), asyncio.run(one.number_launch())
+    assert first is not None
+    assert second is not None
+    assert second.generation.after(first.generation)
+    assert second.generation.line == first.generation.line
+    record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
+    assert record.generation == second.generation
+
+
+def test_a_child_keeps_the_number_that_its_parent_gave_it(worker, monkeypatch):
+    parent = holder(worker)
+    launch = asyncio.run(parent.number_launch())
+    assert launch is not None
+    asyncio.run(parent.number_launch())
+    monkeypatch.setenv(GENERATION_VARIABLE, str(launch.generation))
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    assert listened(one).event == "listen_ok"
+    assert one.health().generation == launch.generation
+    asyncio.run(one.name_holder())
+    assert one.health().generation == launch.generation
+    asyncio.run(one.close())
+    asyncio.run(parent.release())
+
+
+def test_a_child_is_given_the_number_of_its_launch(worker, sandbox):
+    parent = holder(worker)
+    build = BUILD._replace(python=str(sandbox.root / "python"))
+    said = sandbox.root / "said"
+    Path(build.python).write_text(f'#!/bin/sh\necho "${GENERATION_VARIABLE}" > "{said}"\n')
+    Path(build.python).chmod(0o755)
+    child = asyncio.run(parent.spawn(build, Generation("ab", 7), False))
+    process = parent.process(child)
+    assert process.reap(20) == 0
+    assert said.read_text() == "ab:7\n"
+    process.let_go()
+    asyncio.run(parent.release())
+
+
+def test_a_run_notes_the_number_in_the_file_whoever_answers(worker):
+    one = launcher(worker)
+    launch = asyncio.run(one.number_launch())
+    assert launch is not None
+    run = asyncio.run(launcher(worker).begin(True))
+    assert run.noted == launch.generation
+
+
+# Looks at the serve lock.
+
+
+def test_a_launcher_looks_at_data_that_nobody_serves(worker):
+    seen = asyncio.run(launcher(worker).look_elsewhere())
+    assert seen.kind == DATA_FREE
+
+
+@pytest.mark.parametrize(("network", "kind"), [(network_id(), DATA_HELD), ("far", OUT_OF_REACH)])
+def test_a_launcher_tells_who_is_out_of_reach_from_who_is_silent(worker, network, kind):
+    lock = named(worker, network)
+    seen = asyncio.run(launcher(worker).look_elsewhere())
+    assert seen.kind == kind
+    assert "7" in seen.detail
+    lock.close()
+
+
+def test_a_pid_file_of_a_worker_of_today_is_no_worker_elsewhere(worker):
+    write(worker.path("worker.pid"), "1.0.0", worker.port + 1)
+    assert asyncio.run(launcher(worker).look_elsewhere()).kind == DATA_FREE
+    assert asyncio.run(launcher(worker).probe()).kind == DARK
