@@ -19,7 +19,7 @@ from .world import (
 E1, E2, E3 = ("ensure", "1"), ("ensure", "2"), ("ensure", "3")
 R1, R2, R3 = ("restart", "1"), ("restart", "2"), ("restart", "3")
 STOP = ("stop", "1")
-E1_THERE = ("ensure", "1", 1)
+E1_THERE, R1_THERE = ("ensure", "1", 1), ("restart", "1", 1)
 STOP_THERE = ("stop", "1", 2)
 
 WELL = ("worker_fits", "child_ready")

@@ -35,10 +35,9 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "V5": "without a fault every run ends as it should",
     "V6": "no recycle replaces a newer worker by an older one",
     "V7": "restarts that meet coalesce",
-    "V9": "what was spawned before a stop was verified never comes up",
-    "V10": "a predecessor closes its copy of the port before it releases the lock",
     "V8": "no healthy answer before `up`",
     "V9": "what was spawned before a stop was verified never comes up",
+    "V10": "a predecessor closes its copy of the port before it releases the lock",
 }
 
 # Rows that no exploration takes, each with the reason.

@@ -16,6 +16,13 @@ from .story import story
 from .world import ACTORS, LID, OVER_ENTRY, Configuration, Move, World
 
 SETTLING_STEPS = 3_000
+# How whoever serves at the beginning came up.
+CAME_UP = (
+    Row("listen_ok", states.IDLE, states.BOUND),
+    Row("named", states.BOUND, states.NAMED),
+    Row("pid_written", states.NAMED, states.STARTING),
+    Row("app_up", states.STARTING, states.VERIFIED),
+)
 ROUNDS = 12  # more than there are actors to take a turn each
 
 
@@ -100,12 +107,7 @@ class Simulation:
         self.lines: list[Line] = []
         if configuration.serving:
             first = self.world.first_worker
-            came = (
-                Row("listen_ok", states.IDLE, states.BOUND),
-                Row("pid_written", states.BOUND, states.STARTING),
-                Row("app_up", states.STARTING, states.VERIFIED),
-            )
-            self.lines += [Line(first, "worker", row) for row in came]
+            self.lines += [Line(first, "worker", row) for row in CAME_UP]
 
     def options(self) -> list[tuple[Move, tuple[Row, ...]]]:
         """Give what can happen next within the bound on processes."""

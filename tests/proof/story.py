@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 def story(found: Found) -> list[str]:
     """Give one line for each step, and at the end what broke."""
     world = found.world
-    lines = [f"{_who(world, ACTORS + n)}: {run} by version {version}"
-             for n, (run, version) in enumerate(world.configuration.launchers)]  # fmt: skip
+    lines = []
+    for n, (run, version, *address) in enumerate(world.configuration.launchers):
+        where = f" at address {address[0]}" if address else ""
+        lines.append(f"{_who(world, ACTORS + n)}: {run} by version {version}{where}")
     if world.configuration.serving:
         lines.append(f"W1: serving, version {world.configuration.serving}")
     before: tuple[Any, ...] | None = world.initial()

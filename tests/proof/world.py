@@ -671,6 +671,12 @@ class World:
         if s[ACCEPTS] & ~self.bit(actor):
             self.bad("I1", "two processes accept")
 
+    def check_named(self, s: list[Any], actor: int) -> None:
+        """I10, when a process begins to serve."""
+        self.at_stake.add("I10")
+        if s[NAMED][:1] != (self.pid(actor),):
+            self.bad("I10", "a worker serves that the serve lock does not name")
+
     def check_writes(self, s: Any, actor: int, me: Any, what: str) -> None:
         """I2 and I3, when a process writes."""
         self.at_stake.update(("I2", "I9"))
@@ -1305,9 +1311,7 @@ class World:
                 self.bad("V8", "the first healthy answer came before `up`")
             self.check_accepts(s, actor)
             s[ACCEPTS] |= self.bit(actor)
-            self.at_stake.add("I10")
-            if s[NAMED][:1] != (self.pid(actor),):
-                self.bad("I10", "a worker serves that the serve lock does not name")
+            self.check_named(s, actor)
         yield from self.went_on(s, actor, me, f"is {row.dest} ({row.event})", None)
 
     def do_await_socket(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
@@ -1413,5 +1417,6 @@ class World:
     def do_accept_again(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s = list(state)
         self.check_accepts(s, actor)
+        self.check_named(s, actor)
         s[ACCEPTS] |= self.bit(actor)
         yield from self.went_on(s, actor, list(entry), "accepts again", None)

@@ -258,11 +258,9 @@ HANDOVER = (
                 "            killed = ChildExit(1)\n",
             ),
         ),
-        (),
+        ("V4",),
         seamless("2 ensures, 1 kill, 1 overrun"),
         f"{TESTS}::test_a_standby_that_missed_the_socket_is_reaped_first",
-        why_alive="out of bounds: in the simulator a standby that misses the socket is dead "
-        "already; the kill is for one that lives and can't be reached",
     ),
     Fault(
         "a resumed worker keeps the lock",

@@ -30,6 +30,7 @@ ORPHAN_HANGS = "kill: who spawned a build that hangs is killed"
 STOPPED_ONCE = "kill: a stop right behind a launch"
 GOOD_IS_LATE = "kill: the good build is late"
 BOTH_ADDRESSES = "kill: ensures at 2 addresses"
+MOVED_TWICE = "kill: a restart moves, its lease runs out"
 
 COLD = cold(
     "3 ensures, 1 kill, 1 overrun",
@@ -41,7 +42,7 @@ COLD = cold(
 
 def extra() -> tuple[Configuration, ...]:
     """Give worlds that the explorer's own run does not need, each made for one fault."""
-    from ..configurations import E1, E1_THERE, E2, E3, R3, STOP, WELL
+    from ..configurations import E1, E1_THERE, E2, E3, R1_THERE, R3, STOP, WELL
     from ..world import HANGS, NO_IMPORT, NO_START, Configuration
 
     broken = (("2", NO_START), ("3", NO_START))
@@ -60,6 +61,9 @@ def extra() -> tuple[Configuration, ...]:
             name=ORPHAN_HANGS, launchers=(E2,), broken=(("2", HANGS),), kills=1, liveness=True
         ),
         made._replace(name=STOPPED_ONCE, launchers=(E1, STOP), generations=1, outcomes=()),
+        made._replace(
+            name=MOVED_TWICE, launchers=(R1_THERE, E1), serving="1", overruns=1, outcomes=()
+        ),
         made._replace(name=BOTH_ADDRESSES, launchers=(E1, E1_THERE), workers=3),
         made._replace(name=NEWER_RESTART, launchers=(E2, R3), serving="1", liveness=True),
     )

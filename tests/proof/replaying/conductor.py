@@ -18,8 +18,9 @@ from incumbent import lifecycle
 from incumbent.lifecycle.lock.process_identity import start_token
 from incumbent.lifecycle.machine.tables import Row
 
+from ...isolation import reserved_port
 from ...world import App, World
-from ..schedules import Line, Simulation, Told
+from ..schedules import CAME_UP, Line, Simulation, Told
 from ..world import (
     ACTORS,
     DEAD,
@@ -52,6 +53,10 @@ TOGETHER = frozenset(
         "note",
         "write_pid",
         "load",
+        "look_elsewhere",
+        "take_data",
+        "name_holder",
+        "free_data",
     ]
 )
 # What a process does after its driver's end: lets go, looks for the words of an error.
@@ -171,6 +176,7 @@ class Replay(Simulation):
         self.conductor = Conductor(str(place.sandbox.root / "conductor"))
         self._actors: dict[int, Actor] = {}
         self._begun: dict[int, Any] = {}
+        self._ports: dict[int, tuple[int, Any]] = {}
         self._apps = {version: self._app(version) for version in "123"}
         self._stranger: socket.socket | None = None
         place.settings |= {
@@ -188,12 +194,21 @@ class Replay(Simulation):
             return self.place.app("1", declared=version)
         return self.place.app(version, FLAWS.get(how, ""))
 
-    def _launch(self, what: str, version: str) -> Any:
+    def _port(self, address: int) -> int:
+        """Give the port that stands for an address."""
+        if not address:
+            return self.place.port
+        if address not in self._ports:
+            self._ports[address] = reserved_port()
+        return self._ports[address][0]
+
+    def _launch(self, what: str, version: str, address: int = 0) -> Any:
         app = self._apps[version]
         env = {
             "PYTHONPATH": os.pathsep.join([SITE, CODE, str(app.folder)]),
             "INCUMBENT_REPLAY": self.conductor.path,
             "INCUMBENT_PASS_ENV": "INCUMBENT_REPLAY",
+            "INCUMBENT_PORT": str(self._port(address)),
         }
         return self.place.begin_process([sys.executable, "-c", LAUNCHER, what], app, env=env)
 
@@ -254,8 +269,9 @@ class Replay(Simulation):
         return self._arrive(number, actor, move, before, after)
 
     def _begin(self, number: int) -> Actor:
-        what, version = self.configuration.launchers[number - ACTORS]
-        process = self._begun[number] = self._launch(what, version)
+        what, version, *_ = self.configuration.launchers[number - ACTORS]
+        address = self.world.address(self.state, number)
+        process = self._begun[number] = self._launch(what, version, address)
 
         def came() -> Actor | None:
             return next((a for a in self.conductor.actors if a.pid == process.pid), None)
@@ -350,13 +366,15 @@ class Replay(Simulation):
 
     def predicted(self) -> list[Line]:
         """Give the rows of the simulation since the prologue."""
-        return self.lines[3 if self.configuration.serving else 0 :]
+        return self.lines[len(CAME_UP) if self.configuration.serving else 0 :]
 
     def close(self) -> None:
         """Give back what the replay took."""
         self.conductor.close()
         if self._stranger is not None:
             self._stranger.close()
+        for _, give_back in self._ports.values():
+            give_back()
 
 
 def stranger(port: int) -> socket.socket:
