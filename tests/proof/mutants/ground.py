@@ -47,7 +47,8 @@ DATA = (
             Edit(
                 WORKER,
                 "            if not self._data.take():\n                listener.close()\n",
-                "            if not (self._data.take() or True):\n                listener.close()\n",
+                "            if not self._data.take() and not self._data:\n"
+                "                listener.close()\n",
             ),
         ),
         (),
@@ -71,7 +72,7 @@ DATA = (
         (),
         cold("ensures at 2 addresses, 1 kill, 1 overrun"),
         f"{DRIVERS}::test_a_worker_whose_data_somebody_serves_exits_as_one_that_lost_the_port",
-        why_alive="out of bounds: as above, no launched child of the explorer finds its data served",
+        why_alive="out of bounds: as above, no launched child here finds its data served",
     ),
     Fault(
         "rule 17: let go under the app",
@@ -181,9 +182,8 @@ DATA = (
         (
             Edit(
                 SERVE_LOCK,
-                "        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked))\n",
-                "        return not ServeLock(path).take()\n"
-                "        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked))\n",
+                "        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)\n",
+                "        return not ServeLock(path).take()\n",
             ),
         ),
         (),
@@ -196,7 +196,13 @@ DATA = (
         "rule 22: a restart moves again and again",
         "a restart forgets that it has moved a worker",
         "rule 22",
-        (Edit(SPAWNER, "                self._moved = True\n", "                self._moved = False\n"),),
+        (
+            Edit(
+                SPAWNER,
+                "                self._moved = True\n",
+                "                self._moved = False\n",
+            ),
+        ),
         ("I15",),
         (MOVED_TWICE,),
         f"{DRIVERS}::test_a_restart_moves_one_worker_at_most",
@@ -225,8 +231,7 @@ DATA = (
             Edit(
                 SPAWNER,
                 '                return "move_asked"',
-                "                await self._system.release()\n"
-                '                return "move_asked"',
+                '                await self._system.release()\n                return "move_asked"',
             ),
         ),
         ("I5",),
@@ -256,8 +261,7 @@ DATA = (
             Edit(
                 SPAWNER,
                 '        if there.kind == h.DATA_FREE:\n            return ""\n',
-                "        if there.kind in (h.DATA_FREE, h.OUT_OF_REACH):\n"
-                '            return ""\n',
+                '        if there.kind in (h.DATA_FREE, h.OUT_OF_REACH):\n            return ""\n',
             ),
         ),
         ("I8",),
@@ -417,8 +421,7 @@ NUMBERS = (
         ),
         ("I12",),
         (*cold("a restart, 1 ensure"), *seamless("ensure and restart, 1 kill")),
-        f"{DRIVERS}::"
-        "test_a_restart_is_not_verified_by_another_worker_that_was_launched_before_it",
+        f"{DRIVERS}::test_a_restart_is_not_verified_by_another_worker_that_was_launched_before_it",
     ),
     Fault(
         "rule 27: noted from health",

@@ -117,7 +117,8 @@ HANDOVER = (
         (
             Edit(
                 ATTEMPTS,
-                "        elif ended.late:\n            ended = await self._holder.kill(self.unsettled)\n",
+                "        elif ended.late:\n"
+                "            ended = await self._holder.kill(self.unsettled)\n",
                 "        elif ended.late:\n            ended = ended._replace(code=1)\n",
             ),
         ),

@@ -238,7 +238,7 @@ SPAWNING = (
             Edit(
                 SPAWNER,
                 '            self._to_ask = None\n            return "ask_missed"\n        if',
-                '            self._to_ask = None\n            self._asked = True\n'
+                "            self._to_ask = None\n            self._asked = True\n"
                 '            return "ask_missed"\n        if',
             ),
         ),

@@ -371,10 +371,24 @@ class Replay(Simulation):
     def close(self) -> None:
         """Give back what the replay took."""
         self.conductor.close()
+        if self._ports:  # nobody else looks for a worker there
+            self._end_workers()
         if self._stranger is not None:
             self._stranger.close()
         for _, give_back in self._ports.values():
             give_back()
+
+    def _end_workers(self) -> None:
+        workers = [actor.pid for actor in self.conductor.actors if actor.role == "worker"]
+        living = {pid: start for pid in workers if (start := start_token(pid)) is not None}
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_S
+        while any(start_token(pid) == start for pid, start in living.items()):
+            if time.monotonic() > deadline:
+                return  # whoever looks for what is left behind will tell
+            time.sleep(0.02)
 
 
 def stranger(port: int) -> socket.socket:

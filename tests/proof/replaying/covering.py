@@ -40,9 +40,7 @@ UNTAKEN: Final[Mapping[Key, str]] = {
     ("spawner", ("nothing_recorded", "handing-off", "failed")): (
         "a replay's first worker is good: the record is emptied only where nothing ever was"
     ),
-    ("spawner", ("data_held_elsewhere", "spawning", "failed")): (
-        "it takes two network namespaces"
-    ),
+    ("spawner", ("data_held_elsewhere", "spawning", "failed")): ("it takes two network namespaces"),
     ("stop", ("data_held_elsewhere", "locking/holding", "failed")): "as above",
     ("spawner", ("deadline_passed", "spawning", "failed")): (
         "a launch that meets held data on its deadline: too deep for the search of scripts"
