@@ -182,8 +182,8 @@ DATA = (
         (
             Edit(
                 SERVE_LOCK,
-                "        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)\n",
-                "        return not ServeLock(path).take()\n",
+                "    return open_file_lock.is_locked(path) is True\n",
+                "    return not ServeLock(path).take()\n",
             ),
         ),
         (),

@@ -11,7 +11,8 @@ import pytest
 from incumbent.lifecycle.drivers.ports import Child
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import DARK, DATA_FREE, DATA_HELD, OUT_OF_REACH
-from incumbent.lifecycle.lock.serve_lock import SUPPORTED, Holder, ServeLock, is_held, network_id
+from incumbent.lifecycle.lock.open_file_lock import SUPPORTED
+from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, is_held, network_id
 from incumbent.lifecycle.pid_file import write
 from incumbent.lifecycle.posix.child_process import GENERATION_VARIABLE, TAKES_SERVE_LOCK
 from incumbent.lifecycle.posix.launcher import PosixLauncher
