@@ -197,8 +197,8 @@ SPAWNING = (
         (
             Edit(
                 RECORD,
-                "    at = now - PAUSES_S[0] if tries == 1 and build.same_as(record.good) else now\n",
-                "    at = now\n",
+                "tries == 1 and build.same_as(record.good) else now\n",
+                "tries == 0 else now\n",
             ),
         ),
         (),
