@@ -55,6 +55,14 @@ def _both() -> list[Configuration]:
         _at_1("2 restarts at 2 addresses", R2, ("restart", "2", 1), workers=4),
         _at_1("a restart moves, an ensure at home", ("restart", "1", 1), E1, workers=4),
         _at_1("a restart moves, a stop at home", ("restart", "1", 1), STOP, kills=1),
+        _at_1("a restart elsewhere, 1 early deadline", ("restart", "2", 1), deadlines=1),
+        _at_1(
+            "a restart moves, then 1 kill, 1 overrun",
+            *(("restart", "1", 1), E1, E1),
+            workers=5,
+            kills=1,
+            overruns=1,
+        ),
         _at_1("out of reach", ("ensure", "1", 2), ("restart", "1", 2), STOP_THERE),
         _at_1("a standby that dies waiting", E2, R2, broken=(("2", NO_WAIT),), liveness=True),
         _at_1("a restart, the record lost", R1, E1, lost_records=1),
@@ -95,6 +103,8 @@ def _both() -> list[Configuration]:
     )
     broken = (("2", NO_START), ("1", NO_RESUME))
     found.append(_at_1("a build and its predecessor's app fail", E2, broken=broken, workers=4))
+    broken = (("2", NO_START),)
+    found.append(_at_1("a build fails, 1 early deadline", E2, broken=broken, deadlines=1))
     return found
 
 
@@ -111,6 +121,10 @@ def _cold() -> list[Configuration]:
         _dark("cold: ensures at 2 addresses, 1 kill, 1 overrun", E1, E1_THERE, kills=1, overruns=1),
         _dark("cold: an ensure here, a stop there", E1, ("stop", "1", 1), kills=1, overruns=1),
         _dark("cold: ensures in 2 namespaces", E1, ("ensure", "1", 2), kills=1),
+        _dark(
+            "cold: 2 addresses, an early deadline", E1, ("stop", "1", 1), overruns=1, deadlines=1
+        ),
+        _dark("cold: a launch elsewhere, an early deadline", E1, E1_THERE, overruns=1, deadlines=1),
         _dark("cold: stop with nothing there", STOP, denials=1, foreigners=1, deadlines=1),
     ]
     for words, how in _BROKEN.items():
@@ -157,4 +171,5 @@ SHORT = frozenset(NAMED) - {
     "rebind: 3 ensures, 1 kill",
     "rebind: installs of 2 versions",
     "rebind: 2 ensures, 1 kill, 2 overruns",
+    "rebind: a restart moves, then 1 kill, 1 overrun",
 }

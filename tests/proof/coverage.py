@@ -45,6 +45,13 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("worker", "pipe_closed", states.STANDBY, states.STOPPED): (
         "a standby that is importing can't hear its pipe; it does once it is ready"
     ),
+    ("worker", "data_held", states.IDLE, states.FAILED): (
+        "a launcher looks at the serve lock before it spawns, and its child's token is compared "
+        "first: only a worker run by hand comes so far"
+    ),
+    ("worker", "data_held", states.ADOPTED, states.FAILED): (
+        "the serve lock comes with the socket: only a predecessor of the first edition has none"
+    ),
 }
 
 
