@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ports import EXIT_LOST, Child, ChildExit, Holder
+from .ports import EXIT_LOST, Child, ChildExit, StorePort
 
 CHILD_READY = "child_ready"
 CHILD_LEFT = "child_left"
@@ -32,13 +32,13 @@ def verdict(ended: ChildExit) -> str:
     return CHILD_KILLED if ended.code < 0 and not ended.crashed else CHILD_FAILED
 
 
-async def keep_record(holder: Holder, child: Child, ended: ChildExit) -> bool:
+async def keep_record(store: StorePort, child: Child, ended: ChildExit) -> bool:
     """Write the verdict into the launch record; False when the lock is no longer ours."""
     word = verdict(ended)
     if word in (CHILD_READY, CHILD_LEFT):
-        return await holder.mark_good(child.build)
+        return await store.mark_good(child.build)
     if word == CHILD_FAILED:
-        return await holder.reject(child.build, reason(ended), ended.late)
+        return await store.reject(child.build, reason(ended), ended.late)
     return True
 
 

@@ -14,7 +14,7 @@ class Driver:
     """One run of one machine over one system; `detail` explains the event just returned."""
 
     def __init__(self, machine: str, initial: str, journal: Journal) -> None:
-        self._engine = Engine(machine, initial)
+        self.engine = Engine(machine, initial)
         self._journal = journal
         self.detail = ""
         self.last_event = ""
@@ -22,7 +22,7 @@ class Driver:
     @property
     def state(self) -> str:
         """Where this run stands now."""
-        return self._engine.state
+        return self.engine.state
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
@@ -31,9 +31,9 @@ class Driver:
     async def run(self) -> str:
         """Run until a final state and give the last event."""
         work = self.work()
-        while not self._engine.final:
+        while not self.engine.final:
             self.detail = ""
-            self.last_event = await work[self._engine.state]()
-            row = self._engine.feed(self.last_event)
+            self.last_event = await work[self.engine.state]()
+            row = self.engine.feed(self.last_event)
             await self._journal.note(row, self.detail)
         return self.last_event

@@ -31,8 +31,8 @@ class LaunchAttempts:
 
     def __init__(self, holder: Holder) -> None:
         self._holder = holder
-        self._count = 0
-        self._failed: tuple[Build, ...] = ()  # by their own fault, in this run
+        self.count = 0
+        self.failed: tuple[Build, ...] = ()  # by their own fault, in this run
         self._late: ChildExit | None = None
         self.child: Child | None = None
         self.outcome: ChildExit | None = None
@@ -40,22 +40,22 @@ class LaunchAttempts:
 
     def begin(self) -> None:
         """Count from nothing: another handover begins."""
-        self._count = 0
-        self._failed = ()
+        self.count = 0
+        self.failed = ()
 
     @property
     def falls_back(self) -> bool:
         """Whether the next attempt is another build than the first choice."""
-        return bool(self._failed)
+        return bool(self.failed)
 
     @property
     def spent(self) -> bool:
         """Whether no launch is left."""
-        return self._count >= LAUNCHES
+        return self.count >= LAUNCHES
 
     def spend(self) -> None:
         """Leave no launch: what was up once is not launched again by the same run."""
-        self._count = LAUNCHES
+        self.count = LAUNCHES
 
     async def spawn(self) -> str:
         """Spawn a worker that takes the port itself: `spawned`, or `no_record`."""
@@ -66,14 +66,14 @@ class LaunchAttempts:
         return await self._spawned(fits)
 
     async def _spawned(self, fits: Callable[[Build], Awaitable[bool]] | None) -> str:
-        launch = await self._holder.number_launch()
+        launch = await self._holder.store.number_launch()
         build = self._choice(launch.candidates) if launch is not None else None
         if launch is None or build is None:
             return "no_record"
         if fits is not None and not await fits(build):
             return "unfit"
-        self._count += 1
-        self.child = await self._holder.spawn(build, launch.generation, fits is not None)
+        self.count += 1
+        self.child = await self._holder.children.spawn(build, launch.generation, fits is not None)
         self.detail = f"pid={self.child.pid} version={build.version}"
         return "spawned"
 
@@ -83,39 +83,39 @@ class LaunchAttempts:
         A late child is killed first: `child_deadline`, then another call. A word that ends in
         `_last` says that nothing is left to try.
         """
-        ended = self._late or await self._holder.watch(self.unsettled)
+        ended = self._late or await self._holder.children.watch(self.unsettled)
         if self._late is None and ended.late:
-            self._late = await self._holder.kill(self.unsettled)
+            self._late = await self._holder.children.kill(self.unsettled)
             return "child_deadline"
         build = self.unsettled.build
         word, ours = await self._judged(ended)
         if word not in RETRIED:
             return word
         if word == child_outcome.CHILD_FAILED:
-            self._failed = (*self._failed, build)
-            ours = ours and self._choice(await self._holder.candidates()) is not None
+            self.failed = (*self.failed, build)
+            ours = ours and self._choice(await self._holder.store.candidates()) is not None
         return word if ours and not self.spent else f"{word}_last"
 
     def _choice(self, candidates: tuple[Build, ...]) -> Build | None:
         """Give the first that did not fail in this run."""
         for build in candidates:
-            if not any(build.same_as(other) for other in self._failed):
+            if not any(build.same_as(other) for other in self.failed):
                 return build
         return None
 
     async def settle_standby(self, ended: ChildExit | None = None) -> str:
         """Settle a standby that never was up; without `ended` it is gone, or it is killed now."""
         if ended is None:
-            killed = await self._holder.kill(self.unsettled)
+            killed = await self._holder.children.kill(self.unsettled)
             ended = killed._replace(late=False)
         elif ended.late:
-            ended = await self._holder.kill(self.unsettled)
+            ended = await self._holder.children.kill(self.unsettled)
         word, _ = await self._judged(ended)
         return "standby_failed" if word == child_outcome.CHILD_FAILED else "standby_gone"
 
     async def kill(self) -> None:
         """Kill the child, which nobody blames."""
-        await self._holder.kill(self.unsettled)
+        await self._holder.children.kill(self.unsettled)
         self.child = None
 
     @property
@@ -130,6 +130,6 @@ class LaunchAttempts:
         self.child = self._late = None
         self.outcome = ended
         word = child_outcome.verdict(ended)
-        ours = await child_outcome.keep_record(self._holder, child, ended)
+        ours = await child_outcome.keep_record(self._holder.store, child, ended)
         self.detail = child_outcome.reason(ended) if word in child_outcome.UNWELL else ""
         return word, ours

@@ -1,8 +1,9 @@
 """The small interface through which every driver sees the operating system.
 
-Production implements it with the OS, the simulator in memory. Each verb is one point at which
-another actor may run. Verbs that wait are bounded by deadlines that the implementation knows;
-a driver only learns that one has passed.
+A system has a room for each subject: the lock, the record, the children. Production implements
+them with the OS, the simulator in memory. Each verb is one point at which another actor may run.
+Verbs that wait are bounded by deadlines that the implementation knows; a driver only learns that
+one has passed. No two rooms have a verb of the same name, so that one object may be all of them.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ class Journal(Protocol):
         """Write one transition to the trace."""
 
 
-class Holder(Journal, Protocol):
-    """What it takes to hold the lock and settle a child."""
+class LockPort(Protocol):
+    """The spawn lock, as one who may hold it sees it."""
 
     async def acquire(self) -> LockResult:
         """Try for the spawn lock once."""
@@ -128,6 +129,10 @@ class Holder(Journal, Protocol):
 
     async def release(self) -> None:
         """Give the lock back if it is still ours."""
+
+
+class StorePort(Protocol):
+    """The launch record."""
 
     async def record(self) -> Record | None:
         """Read the launch record now; None when it can't be read."""
@@ -147,6 +152,10 @@ class Holder(Journal, Protocol):
         None when it can't be read, or the number can't be written.
         """
 
+
+class ChildPort(Protocol):
+    """The processes that we spawn."""
+
     async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
 
@@ -155,6 +164,22 @@ class Holder(Journal, Protocol):
 
     async def kill(self, child: Child) -> ChildExit:
         """Kill the child and wait for its death."""
+
+
+class Holder(Journal, Protocol):
+    """What it takes to hold the lock and settle a child."""
+
+    @property
+    def lock(self) -> LockPort:
+        """The spawn lock."""
+
+    @property
+    def store(self) -> StorePort:
+        """The launch record."""
+
+    @property
+    def children(self) -> ChildPort:
+        """The processes that we spawn."""
 
     async def pause(self) -> bool:
         """Wait a moment; False when the deadline of this wait has passed."""
@@ -179,8 +204,8 @@ class Launcher(Holder, Protocol):
         """Ask that one worker to hand over or to shut down."""
 
 
-class WorkerPort(Holder, Protocol):
-    """What a worker needs on top: the port, the app, those who ask."""
+class AddressPort(Protocol):
+    """The address, the data dir, and what tells others who has them."""
 
     async def listen(self) -> StepResult:
         """Listen on the address, fenced by the lock's token; the only proof of holding the port."""
@@ -203,6 +228,10 @@ class WorkerPort(Holder, Protocol):
     async def remove_pid(self) -> None:
         """Remove the PID file if it names this process."""
 
+
+class AppPort(Protocol):
+    """The app with its connections."""
+
     async def load(self) -> StepResult:
         """Import the app, compare its version with the expected one."""
 
@@ -212,11 +241,25 @@ class WorkerPort(Holder, Protocol):
     async def stop_app(self) -> None:
         """Run the app's lifespan to its end."""
 
+    async def accept_again(self) -> None:
+        """Accept connections on the port that we still hold."""
+
+
+class ParentPort(Protocol):
+    """The process that spawned us."""
+
     async def say_ready(self) -> None:
         """Tell the parent that the standby is ready."""
 
     async def say_up(self) -> None:
         """Tell the parent, in a byte that outlives us, that we are about to answer ok."""
+
+    async def await_socket(self) -> StepResult:
+        """Wait for the socket, the end of the parent, or a stop."""
+
+
+class RequestPort(Protocol):
+    """Those who ask something of the worker."""
 
     async def next_ask(self) -> Request:
         """Wait until somebody asks something of the worker."""
@@ -230,11 +273,9 @@ class WorkerPort(Holder, Protocol):
         `joined` says that the successor was chosen before this ask.
         """
 
-    async def refuse(self, reason: str) -> None:
-        """Let health tell why no handover took place."""
 
-    async def hold_lock_wait(self) -> None:
-        """Start the bounded wait for the lock that `pause` measures."""
+class SuccessorPort(ChildPort, Protocol):
+    """The child that is to take over from us."""
 
     async def can_pass_socket(self, build: Build) -> bool:
         """Whether the seamless handover is possible with this build, here, now."""
@@ -248,11 +289,35 @@ class WorkerPort(Holder, Protocol):
         False when the standby that waits for the socket has died meanwhile: nothing is over yet.
         """
 
-    async def accept_again(self) -> None:
-        """Accept connections on the port that we still hold."""
-
     async def pass_socket(self, child: Child) -> bool:
         """Give the standby the listening socket; False when it is gone."""
 
-    async def await_socket(self) -> StepResult:
-        """Wait for the socket, the end of the parent, or a stop."""
+
+class WorkerPort(Holder, Protocol):
+    """What a worker needs on top: the address, the app, those who ask."""
+
+    @property
+    def children(self) -> SuccessorPort:
+        """The processes that we spawn, one of which takes over."""
+
+    @property
+    def address(self) -> AddressPort:
+        """The address and the data dir."""
+
+    @property
+    def app(self) -> AppPort:
+        """The app with its connections."""
+
+    @property
+    def parent(self) -> ParentPort:
+        """The process that spawned us."""
+
+    @property
+    def requests(self) -> RequestPort:
+        """Those who ask."""
+
+    async def refuse(self, reason: str) -> None:
+        """Let health tell why no handover took place."""
+
+    async def hold_lock_wait(self) -> None:
+        """Start the bounded wait for the lock that `pause` measures."""

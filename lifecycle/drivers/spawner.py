@@ -51,9 +51,9 @@ class Spawner(Driver):
         self._asked = False
         self._moved = False  # a worker elsewhere was stopped for this run
         self._out_of_reach = False  # as the serve lock said at the last look
-        self._target = ""  # the instance whose leaving we wait for
+        self.target = ""  # the instance whose leaving we wait for
         self._to_ask: Target | None = None  # the worker that was judged and not asked yet
-        self._attempts = LaunchAttempts(system)
+        self.attempts = LaunchAttempts(system)
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
@@ -78,7 +78,7 @@ class Spawner(Driver):
     @property
     def fell_back(self) -> bool:
         """Whether a build failed in this run by its own fault."""
-        return self._attempts.falls_back
+        return self.attempts.falls_back
 
     async def _idle(self) -> str:
         saw = await self._look()
@@ -101,7 +101,7 @@ class Spawner(Driver):
         return await self._wait_or_foreign(saw)
 
     async def _locking(self) -> str:
-        result = await self._system.acquire()
+        result = await self._system.lock.acquire()
         self.detail = result.reason
         if result.event == LOCK_REFUSED:
             self.error = result.reason
@@ -141,9 +141,9 @@ class Spawner(Driver):
         if saw == h.WORKER_LEAVING:
             return "worker_leaving"
         if saw == ELSEWHERE:
-            return self._elsewhere() if await self._system.lock_is_free() else HELD
+            return self._elsewhere() if await self._system.lock.lock_is_free() else HELD
         if saw == h.DARK:
-            return await self._launchable() if await self._system.lock_is_free() else HELD
+            return await self._launchable() if await self._system.lock.lock_is_free() else HELD
         return await self._wait_or_foreign(saw)
 
     async def _ask(self, target: Target) -> str:
@@ -166,7 +166,7 @@ class Spawner(Driver):
 
     def _not_replaced(self) -> str:
         assert self.health is not None
-        if self.health.instance != self._target:
+        if self.health.instance != self.target:
             return "older_worker_again" if self._asked else "older_worker"
         if self._asked:
             self.error = self.health.refusal
@@ -174,19 +174,19 @@ class Spawner(Driver):
         return "called_off"
 
     async def _spawning(self) -> str:
-        if self._attempts.child is not None:
+        if self.attempts.child is not None:
             return await self._settled()
         self.seen = await self._system.probe()
         if self.seen.kind != h.DARK:
-            await self._system.release()
+            await self._system.lock.release()
             return "not_dark"
         event = await self._data_held()
         if event:
             return event
-        event = await self._attempts.spawn()
-        self.detail = self._attempts.detail
+        event = await self.attempts.spawn()
+        self.detail = self.attempts.detail
         if event == "no_record":
-            await self._system.release()
+            await self._system.lock.release()
         return event
 
     async def _data_held(self) -> str:
@@ -200,7 +200,7 @@ class Spawner(Driver):
             self._to_ask = self._named(there.health)
             return "elsewhere_under_lock"
         waits = await self._system.pause()
-        await self._system.release()
+        await self._system.lock.release()
         self.detail = there.detail
         if self._out_of_reach and again:  # its content is stale for a moment between lock and write
             self.error = there.detail
@@ -225,27 +225,27 @@ class Spawner(Driver):
             return "serve_lock_free"
         if await self._system.pause():
             return "data_held"
-        await self._system.release()
+        await self._system.lock.release()
         return "deadline_passed"
 
     async def _settled(self) -> str:
-        child = self._attempts.unsettled
-        event = await self._attempts.settle()
+        child = self.attempts.unsettled
+        event = await self.attempts.settle()
         if event == "child_deadline":
             return event
-        self.detail = self._attempts.detail
+        self.detail = self.attempts.detail
         if self.detail:
             self.error = self.detail
         if event in RETRIED:
             return event
-        await self._system.release()
+        await self._system.lock.release()
         if event == child_outcome.CHILD_LEFT:
-            self._attempts.spend()
-        outcome = self._attempts.outcome
+            self.attempts.spend()
+        outcome = self.attempts.outcome
         if event == child_outcome.CHILD_READY and outcome is not None:
             self.seen = outcome.seen
             older = not at_least(child.build.version, self.begun.wanted)
-            if self._restart and (older or self._attempts.falls_back):
+            if self._restart and (older or self.attempts.falls_back):
                 return "older_child_ready"
         return event
 
@@ -265,7 +265,7 @@ class Spawner(Driver):
         health = self.seen.health
         if health is None or self.seen.kind == h.WORKER_STARTING:
             return self.seen.kind
-        record = await self._system.record()
+        record = await self._system.store.record()
         wanted = self.begun.wanted
         need = needed(record, wanted, self._restart) if record else wanted
         fits = not need or at_least(health.version, need)
@@ -292,9 +292,9 @@ class Spawner(Driver):
         return in_line and health.generation.after(self.begun.noted)
 
     async def _launchable(self) -> str:
-        if self._attempts.spent:
+        if self.attempts.spent:
             return "launches_spent"
-        return "port_dark" if await self._system.candidates() else "nothing_to_try"
+        return "port_dark" if await self._system.store.candidates() else "nothing_to_try"
 
     async def _wait_or_foreign(self, saw: str) -> str:
         if saw in (h.FOREIGN, h.NO_ADDRESS):
@@ -307,7 +307,7 @@ class Spawner(Driver):
 
     def _aim(self, ask: bool) -> None:
         assert self.health is not None
-        self._target = self.health.instance
+        self.target = self.health.instance
         self._to_ask = self._named(self.health) if ask else None
         self.detail = f"pid={self.health.pid} version={self.health.version}"
 

@@ -21,7 +21,7 @@ class Stopper(Driver):
         self.seen: ProbeResult | None = None
         self.error = ""
         self.found = False
-        self._target: Target | None = None
+        self.target: Target | None = None
         self._to_ask = False
         self._out_of_reach = False  # as the serve lock said at the last look
 
@@ -44,15 +44,15 @@ class Stopper(Driver):
         if self.seen.health is None:
             return await self._wait("worker_silent")
         health = self.seen.health
-        self._target = Target(health.instance, health.host, health.port)
+        self.target = Target(health.instance, health.host, health.port)
         self.found = self._to_ask = True
         self.detail = f"pid={self.seen.health.pid} version={self.seen.health.version}"
         return "worker_starting" if self.seen.kind == h.WORKER_STARTING else "worker_found"
 
     async def _handing_off(self) -> str:
-        assert self._target is not None
+        assert self.target is not None
         if self._to_ask:
-            reply = await self._system.ask(SHUTDOWN, self._target)
+            reply = await self._system.ask(SHUTDOWN, self.target)
             self.error = self.detail = reply.reason
             if reply.kind == ACCEPTED:
                 self._to_ask = False
@@ -66,12 +66,12 @@ class Stopper(Driver):
             return "deadline_passed"
         self.seen = await self._look()
         health = self.seen.health
-        if self.seen.kind == h.SILENT or (health and health.instance == self._target.instance):
+        if self.seen.kind == h.SILENT or (health and health.instance == self.target.instance):
             return "instance_stays"
         return "instance_gone"
 
     async def _locking(self) -> str:
-        result = await self._system.acquire()
+        result = await self._system.lock.acquire()
         self.detail = result.reason
         if result.event == LOCK_REFUSED:
             self.error = result.reason
@@ -84,15 +84,15 @@ class Stopper(Driver):
         """Dark is not enough: one that has listened elsewhere may go on to serve."""
         self.seen = await self._system.probe()
         if self.seen.kind != h.DARK:
-            await self._system.release()
+            await self._system.lock.release()
             return "not_dark"
         there = await self._system.look_elsewhere()
         again, self._out_of_reach = self._out_of_reach, there.kind == h.OUT_OF_REACH
         if there.kind == h.DATA_FREE:
-            await self._system.release()
+            await self._system.lock.release()
             return "port_dark"
         waits = await self._system.pause()
-        await self._system.release()
+        await self._system.lock.release()
         self.detail = there.detail
         if self._out_of_reach and again:  # its content is stale for a moment between lock and write
             self.error = there.detail

@@ -44,9 +44,9 @@ class WorkerDriver(Driver):
         self._loaded = False
         self._version = version
         self._managed = managed
-        self._why = RESTART
+        self.why = RESTART
         self._unanswered: Request | None = None
-        self._attempts = LaunchAttempts(port)
+        self.attempts = LaunchAttempts(port)
 
     def work(self) -> Mapping[str, Work]:
         """Give what to do in each state that is not final."""
@@ -82,7 +82,7 @@ class WorkerDriver(Driver):
     async def run(self) -> str:
         """Run until the process has nothing left to do and give the last event."""
         event = await super().run()
-        await self._port.close()
+        await self._port.address.close()
         return event
 
     @property
@@ -95,82 +95,82 @@ class WorkerDriver(Driver):
     # Coming up.
 
     async def _idle(self) -> str:
-        step = await self._port.listen()
+        step = await self._port.address.listen()
         self.detail = step.reason
         return step.event
 
     async def _standby(self) -> str:
-        step = await self._port.load()
+        step = await self._port.app.load()
         self.detail = step.reason
         if step.event == "imported":
             self._loaded = True
-            await self._port.say_ready()
+            await self._port.parent.say_ready()
         return step.event
 
     async def _ready(self) -> str:
-        step = await self._port.await_socket()
+        step = await self._port.parent.await_socket()
         self.detail = step.reason
         return step.event
 
     async def _naming(self) -> str:
         """Name ourselves as who runs the app; a successor takes what it was not given."""
         if self.state == states.ADOPTED:
-            step = await self._port.take_data()
+            step = await self._port.address.take_data()
             self.detail = step.reason
             if step.event == "data_held":
                 return step.event
-        await self._port.name_holder()
+        await self._port.address.name_holder()
         return "named"
 
     async def _writing_pid(self) -> str:
         if await self._stop_was_asked():
             return "stop_asked"
-        await self._port.write_pid()
+        await self._port.address.write_pid()
         return "pid_written"
 
     async def _starting(self) -> str:
         if not self._loaded:
-            step = await self._port.load()
+            step = await self._port.app.load()
             if step.event != "imported":
                 return await self._not_started(step.event, step.reason)
             self._loaded = True
-        step = await self._port.start_app()
+        step = await self._port.app.start_app()
         if step.event != "app_up":
             return await self._not_started(step.event, step.reason)
         if await self._stop_was_asked():
-            await self._port.stop_app()
+            await self._port.app.stop_app()
             return await self._not_started("stop_asked", "")
-        await self._port.say_up()
+        await self._port.parent.say_up()
         return "app_up"
 
     async def _not_started(self, event: str, reason: str) -> str:
-        await self._port.remove_pid()
+        await self._port.address.remove_pid()
         self.detail = reason
         return event
 
     # Serving.
 
     async def _verified(self) -> str:
-        ask = await self._port.next_ask()
+        ask = await self._port.requests.next_ask()
         self.detail = ask.what
         if ask.what == SHUTDOWN:
-            await self._port.accept_ask(ask)
+            await self._port.requests.accept_ask(ask)
             return "stop_asked"
-        self._why = ask.what
+        self.why = ask.what
         self._unanswered = ask
         await self._port.hold_lock_wait()
         return "handover_asked"
 
     async def _locking(self) -> str:
         if self._unanswered is not None:
-            await self._port.accept_ask(self._unanswered)
+            await self._port.requests.accept_ask(self._unanswered)
             self._unanswered = None
-        ask = await self._port.poll_ask()
+        ask = await self._port.requests.poll_ask()
         if ask is not None:
             return await self._asked_again(ask)
-        if self._why == RECYCLE and await self._is_current():
+        if self.why == RECYCLE and await self._is_current():
             return "is_current"
-        result = await self._port.acquire()
+        result = await self._port.lock.acquire()
         self.detail = result.reason
         if result.event == LOCK_REFUSED:
             await self._port.refuse(result.reason)
@@ -180,104 +180,104 @@ class WorkerDriver(Driver):
         return result.event
 
     async def _asked_again(self, ask: Request, joined: bool = False) -> str:
-        await self._port.accept_ask(ask, joined and ask.what != SHUTDOWN)
+        await self._port.requests.accept_ask(ask, joined and ask.what != SHUTDOWN)
         self.detail = ask.what
         if ask.what == SHUTDOWN:
             return "stop_asked"
         if ask.what == RESTART:
-            self._why = RESTART
+            self.why = RESTART
         return "handover_asked"
 
     async def _is_current(self) -> bool:
-        record = await self._port.record()
+        record = await self._port.store.record()
         recorded = record.recorded if record else None
         return recorded is not None and at_least(self._version, recorded.version)
 
     async def _handing_off(self) -> str:
-        self._attempts.begin()
+        self.attempts.begin()
         if self._managed:
             return "left_to_manager"
-        event = await self._attempts.spawn_standby(self._port.can_pass_socket)
+        event = await self.attempts.spawn_standby(self._port.children.can_pass_socket)
         if event == "no_record":
             await self._port.refuse("no launch record that this worker can read")
-            await self._port.release()
+            await self._port.lock.release()
             return "record_unusable"
         if event == "unfit":
             return "rebind_chosen"
-        self.detail = self._attempts.detail
+        self.detail = self.attempts.detail
         return "standby_spawned"
 
     async def _warming_up(self) -> str:
-        said = await self._port.warm_up(self._attempts.unsettled)
+        said = await self._port.children.warm_up(self.attempts.unsettled)
         if isinstance(said, Request):
             if said.what == SHUTDOWN:
-                await self._attempts.kill()
-                await self._port.release()
+                await self.attempts.kill()
+                await self._port.lock.release()
             return await self._asked_again(said, joined=True)
         if said.ready:
             return "standby_ready"
-        event = await self._attempts.settle_standby(said)
+        event = await self.attempts.settle_standby(said)
         await self._refuse_for_standby()
-        await self._port.release()
+        await self._port.lock.release()
         return event
 
     async def _refuse_for_standby(self) -> None:
-        self.detail = self._attempts.detail
+        self.detail = self.attempts.detail
         await self._port.refuse(f"the successor {self.detail}")
 
     # Leaving.
 
     async def _draining(self) -> str:
-        if await self._port.drain(self._attempts.child):
+        if await self._port.children.drain(self.attempts.child):
             return "drained"
         # The app is still up, the PID file stands: to accept again is all it takes.
-        event = await self._attempts.settle_standby()
+        event = await self.attempts.settle_standby()
         await self._refuse_for_standby()
-        await self._port.accept_again()
-        await self._port.release()
+        await self._port.app.accept_again()
+        await self._port.lock.release()
         return event
 
     async def _taking_app_down(self) -> str:
-        await self._port.stop_app()
+        await self._port.app.stop_app()
         return "app_down"
 
     async def _removing_pid(self) -> str:
-        await self._port.remove_pid()
-        return "pid_removed" if self._attempts.child is None else "pid_removed_to_pass"
+        await self._port.address.remove_pid()
+        return "pid_removed" if self.attempts.child is None else "pid_removed_to_pass"
 
     async def _closing(self) -> str:
-        await self._port.free_data()
-        await self._port.close()
+        await self._port.address.free_data()
+        await self._port.address.close()
         return "closed"
 
     async def _closing_for_good(self) -> str:
-        await self._port.free_data()
-        await self._port.close()
+        await self._port.address.free_data()
+        await self._port.address.close()
         if self._managed:
-            await self._port.release()
+            await self._port.lock.release()
         return "closed"
 
     async def _passing_socket(self) -> str:
-        if await self._port.pass_socket(self._attempts.unsettled):
+        if await self._port.children.pass_socket(self.attempts.unsettled):
             return "socket_passed"
-        event = await self._attempts.settle_standby()
+        event = await self.attempts.settle_standby()
         await self._refuse_for_standby()
         return event
 
     async def _spawning(self) -> str:
         if await self._stop_was_asked():
-            await self._port.release()
+            await self._port.lock.release()
             return "stop_asked"
-        event = await self._attempts.spawn()
-        self.detail = self._attempts.detail
+        event = await self.attempts.spawn()
+        self.detail = self.attempts.detail
         if event == "no_record":
-            await self._port.release()
+            await self._port.lock.release()
         return event
 
     async def _awaiting_child(self) -> str:
         event = await self._settled()
         if event not in RETRIED and event != "child_deadline":
-            await self._port.release()
+            await self._port.lock.release()
         return event
 
     async def _awaiting_successor(self) -> str:
@@ -287,42 +287,42 @@ class WorkerDriver(Driver):
             return event
         if event == child_outcome.CHILD_LOST:
             return child_outcome.CHILD_KILLED
-        await self._port.close()
-        await self._port.release()
+        await self._port.address.close()
+        await self._port.lock.release()
         return event
 
     async def _settled(self) -> str:
-        event = await self._attempts.settle()
-        self.detail = self._attempts.detail
+        event = await self.attempts.settle()
+        self.detail = self.attempts.detail
         if event.removesuffix("_last") in RETRIED:
             await self._port.refuse(f"the successor {self.detail}")
         return event
 
     async def _resuming(self) -> str:
         if await self._stop_was_asked():
-            await self._port.release()
+            await self._port.lock.release()
             return "stop_asked"
-        await self._port.name_holder()
+        await self._port.address.name_holder()
         return "named"
 
     async def _resuming_named(self) -> str:
-        await self._port.write_pid()
+        await self._port.address.write_pid()
         return "pid_written"
 
     async def _resuming_pid_written(self) -> str:
-        step = await self._port.start_app()
+        step = await self._port.app.start_app()
         if step.event != "app_up":
-            await self._port.release()
-            await self._port.remove_pid()
+            await self._port.lock.release()
+            await self._port.address.remove_pid()
             self.detail = step.reason
             return "app_failed"
-        await self._port.release()
-        await self._port.accept_again()
+        await self._port.lock.release()
+        await self._port.app.accept_again()
         return "app_up"
 
     async def _stop_was_asked(self) -> bool:
         stop = False
-        while (ask := await self._port.poll_ask()) is not None:
-            await self._port.accept_ask(ask)
+        while (ask := await self._port.requests.poll_ask()) is not None:
+            await self._port.requests.accept_ask(ask)
             stop = stop or ask.what == SHUTDOWN
         return stop

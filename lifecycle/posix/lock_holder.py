@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from typing import Any
 
 from .. import files
 from ..about import command
@@ -38,6 +39,12 @@ CHILD_GRACE_S = 1.0  # a late child ends itself first; then its parent does
 
 class LockHolder:
     """What a launcher and a predecessor have in common: lock, record, children."""
+
+    @property
+    def room(self) -> Any:
+        return self
+
+    lock = store = children = address = app = parent = requests = room
 
     def __init__(self, worker: Worker, origin: str) -> None:
         self.worker = worker

@@ -30,15 +30,15 @@ _OUT = frozenset(
 )
 _CARED_FOR = frozenset({states.SPAWNING, states.AWAITING_CHILD, states.AWAITING_SUCCESSOR})
 _NEEDED_IN = {
-    "_target": frozenset({states.HANDING_OFF}),
-    "_why": frozenset({states.LOCKING, states.HANDING_OFF, states.WARMING_UP, states.SPAWNING})
+    "target": frozenset({states.HANDING_OFF}),
+    "why": frozenset({states.LOCKING, states.HANDING_OFF, states.WARMING_UP, states.SPAWNING})
     | _OUT,
 }
 # The same for what a worker's launch attempts keep.
 _ATTEMPTS_NEEDED_IN = frozenset({states.HANDING_OFF, states.WARMING_UP}) | _OUT | _CARED_FOR
 _JUDGING = frozenset({"mark_good", "reject", "candidates", "release"})
 # Between these and the next state it was just set.
-_KEEPING = {"_why": ("hold_lock_wait",)}
+_KEEPING = {"why": ("hold_lock_wait",)}
 
 
 class Local(NamedTuple):
@@ -139,10 +139,10 @@ class Automata:
         lid = self._known.get(key)
         if lid is None:
             lid = self._known[key] = len(self.locals)
-            why = getattr(driver, "_why", None)
+            why = getattr(driver, "why", None)
             recycle = isinstance(why, str) and why == RECYCLE
-            attempts = getattr(driver, "_attempts", None)
-            known = attempts is not None and attempts._failed is not FORGOTTEN
+            attempts = getattr(driver, "attempts", None)
+            known = attempts is not None and attempts.failed is not FORGOTTEN
             good = known and attempts.falls_back
             self.locals.append(Local(program, call, driver.state, recycle, good, final))
             self.calls.append(call)
@@ -158,7 +158,7 @@ class Automata:
     def _forget(driver: Any, call: Call) -> None:
         """Blank what is only for people, or replaced before it is read; reading it is an error."""
         driver.detail = ""
-        if call[0] != "note" and not driver._engine.final:
+        if call[0] != "note" and not driver.engine.final:
             driver.last_event = ""
         held = vars(driver)
         if isinstance(driver, Spawner) and not driver._restart:
@@ -170,13 +170,13 @@ class Automata:
         if "seen" in held and call[0] in _SEEN_IS_OVER:
             driver.seen = FORGOTTEN
         where = driver.state
-        attempts = held.get("_attempts")
+        attempts = held.get("attempts")
         if attempts is not None:
             attempts.detail = ""
             if call[0] not in _JUDGING:
                 attempts.outcome = FORGOTTEN
             if isinstance(driver, WorkerDriver) and where not in _ATTEMPTS_NEEDED_IN:
-                attempts._count = attempts._failed = FORGOTTEN
+                attempts.count = attempts.failed = FORGOTTEN
         for name, needed_in in _NEEDED_IN.items():
             just_set = call[0] in _KEEPING.get(name, ())
             if name in held and where not in needed_in and not just_set:
@@ -221,7 +221,7 @@ class Automata:
     def _give_back(self, program: tuple[Any, ...], driver: Any, coroutine: Any) -> None:
         """Use the engine again: making one costs more than a whole replay."""
         coroutine.close()
-        engine = driver._engine
+        engine = driver.engine
         initial = states.STANDBY if program[0] == "worker" and program[1] else states.IDLE
         engine.begin(initial)
         self._engines.setdefault((engine.machine, initial), []).append(engine)

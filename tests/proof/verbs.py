@@ -29,7 +29,13 @@ def _yielded(*call: object) -> Generator[Call, object, object]:
 
 
 class Verbs:
-    """Launcher and WorkerPort in one: each verb only tells what is asked of the world."""
+    """Every room of a launcher and of a worker: each verb only tells what is asked of the world."""
+
+    @property
+    def room(self) -> Verbs:
+        return self
+
+    lock = store = children = address = app = parent = requests = room
 
     async def note(self, row: Row, detail: str) -> None:  # noqa: ARG002 - a protocol's signature
         await _yielded("note", row)

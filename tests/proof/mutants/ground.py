@@ -81,8 +81,9 @@ DATA = (
         (
             Edit(
                 WORKER_DRIVER,
-                '        await self._port.stop_app()\n        return "app_down"',
-                "        await self._port.free_data()\n        await self._port.stop_app()\n"
+                '        await self._port.app.stop_app()\n        return "app_down"',
+                "        await self._port.address.free_data()\n"
+                "        await self._port.app.stop_app()\n"
                 '        return "app_down"',
             ),
         ),
@@ -231,7 +232,7 @@ DATA = (
             Edit(
                 SPAWNER,
                 '                return "move_asked"',
-                '                await self._system.release()\n                return "move_asked"',
+                '                await self._system.lock.release()\n                return "move_asked"',
             ),
         ),
         ("I5",),
@@ -316,7 +317,8 @@ DATA = (
         (
             Edit(
                 WORKER_DRIVER,
-                "                return step.event\n        await self._port.name_holder()\n",
+                "                return step.event\n"
+                "        await self._port.address.name_holder()\n",
                 "                return step.event\n",
             ),
         ),
@@ -331,7 +333,7 @@ DATA = (
         (
             Edit(
                 WORKER_DRIVER,
-                '        await self._port.name_holder()\n        return "named"\n\n'
+                '        await self._port.address.name_holder()\n        return "named"\n\n'
                 "    async def _resuming_named",
                 '        return "named"\n\n    async def _resuming_named',
             ),
@@ -347,10 +349,12 @@ DATA = (
         (
             Edit(
                 WORKER_DRIVER,
-                "            return child_outcome.CHILD_KILLED\n        await self._port.close()\n"
-                "        await self._port.release()\n",
                 "            return child_outcome.CHILD_KILLED\n"
-                "        await self._port.release()\n        await self._port.close()\n",
+                "        await self._port.address.close()\n"
+                "        await self._port.lock.release()\n",
+                "            return child_outcome.CHILD_KILLED\n"
+                "        await self._port.lock.release()\n"
+                "        await self._port.address.close()\n",
             ),
         ),
         ("V10",),
@@ -409,8 +413,8 @@ NUMBERS = (
         (
             Edit(
                 SPAWNER,
-                '        self._target = ""  # the instance whose leaving we wait for\n',
-                '        self._target = ""\n        self._first = ""\n',
+                '        self.target = ""  # the instance whose leaving we wait for\n',
+                '        self.target = ""\n        self._first = ""\n',
             ),
             Edit(
                 SPAWNER,
@@ -526,8 +530,8 @@ NUMBERS = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        if await self._port.drain(self._attempts.child):\n",
-                "        if await self._port.drain(self._attempts.child) is not None:\n",
+                "        if await self._port.children.drain(self.attempts.child):\n",
+                "        if await self._port.children.drain(self.attempts.child) is not None:\n",
             ),
         ),
         (),

@@ -18,15 +18,17 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                '        await self._port.remove_pid()\n        return "pid_removed" if',
+                '        await self._port.address.remove_pid()\n        return "pid_removed" if',
                 '        return "pid_removed" if',
             ),
             Edit(
                 WORKER_DRIVER,
-                "        await self._port.free_data()\n        await self._port.close()\n"
+                "        await self._port.address.free_data()\n"
+                "        await self._port.address.close()\n"
                 '        return "closed"\n',
-                "        await self._port.free_data()\n        await self._port.close()\n"
-                "        await self._port.remove_pid()\n"
+                "        await self._port.address.free_data()\n"
+                "        await self._port.address.close()\n"
+                "        await self._port.address.remove_pid()\n"
                 '        return "closed"\n',
             ),
         ),
@@ -41,8 +43,9 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        step = await self._port.listen()\n",
-                "        await self._port.write_pid()\n        step = await self._port.listen()\n",
+                "        step = await self._port.address.listen()\n",
+                "        await self._port.address.write_pid()\n"
+                "        step = await self._port.address.listen()\n",
             ),
         ),
         ("I2",),
@@ -56,8 +59,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        result = await self._port.acquire()\n",
-                '        return "lock_acquired"\n        result = await self._port.acquire()\n',
+                "        result = await self._port.lock.acquire()\n",
+                '        return "lock_acquired"\n        result = await self._port.lock.acquire()\n',
             ),
         ),
         ("I5",),
@@ -71,15 +74,17 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        event = await self._attempts.spawn_standby(self._port.can_pass_socket)\n",
-                "        number_launch = self._port.number_launch\n\n"
+                " "
+                "       event = await self.attempts.spawn_standby(self._port.children.can_pass_socket)\n",
+                "        number_launch = self._port.store.number_launch\n\n"
                 "        async def number_own() -> object:\n"
                 "            launch = await number_launch()\n"
                 "            record = launch.record\n"
                 "            build = record.recorded._replace(version=self._version)\n"
                 "            return launch._replace(record=record._replace(recorded=build))\n\n"
-                "        self._port.number_launch = number_own\n"
-                "        event = await self._attempts.spawn_standby(self._port.can_pass_socket)\n",
+                "        self._port.store.number_launch = number_own\n"
+                " "
+                "       event = await self.attempts.spawn_standby(self._port.children.can_pass_socket)\n",
             ),
         ),
         ("V5", "L2", "L3"),
@@ -105,7 +110,7 @@ HANDOVER = (
         "rule 1: healthy before `up` is written",
         "a successor answers ok without having told its parent",
         "rule 1",
-        (Edit(WORKER_DRIVER, "        await self._port.say_up()\n", ""),),
+        (Edit(WORKER_DRIVER, "        await self._port.parent.say_up()\n", ""),),
         ("V8",),
         seamless("2 ensures, no fault"),
         f"{TESTS}::test_up_is_written_before_the_first_healthy_answer",
@@ -118,7 +123,7 @@ HANDOVER = (
             Edit(
                 ATTEMPTS,
                 "        elif ended.late:\n"
-                "            ended = await self._holder.kill(self.unsettled)\n",
+                "            ended = await self._holder.children.kill(self.unsettled)\n",
                 "        elif ended.late:\n            ended = ended._replace(code=1)\n",
             ),
         ),
@@ -133,10 +138,10 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        step = await self._port.await_socket()\n",
-                "        step = await self._port.await_socket()\n"
+                "        step = await self._port.parent.await_socket()\n",
+                "        step = await self._port.parent.await_socket()\n"
                 '        while step.event == "pipe_closed":\n'
-                "            step = await self._port.await_socket()\n",
+                "            step = await self._port.parent.await_socket()\n",
             ),
         ),
         ("L1", "L2", "V2"),
@@ -150,8 +155,8 @@ HANDOVER = (
         (
             Edit(
                 STOPPER,
-                "        result = await self._system.acquire()\n",
-                '        return "lock_acquired"\n        result = await self._system.acquire()\n',
+                "        result = await self._system.lock.acquire()\n",
+                '        return "lock_acquired"\n        result = await self._system.lock.acquire()\n',
             ),
         ),
         ("V9",),
@@ -165,8 +170,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        if self._why == RECYCLE and await self._is_current():\n",
-                "        if self._why == RECYCLE and False:\n",
+                "        if self.why == RECYCLE and await self._is_current():\n",
+                "        if self.why == RECYCLE and False:\n",
             ),
         ),
         ("L3",),
@@ -180,7 +185,7 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        if self._why == RECYCLE and await self._is_current():\n",
+                "        if self.why == RECYCLE and await self._is_current():\n",
                 "        if await self._is_current():\n",
             ),
         ),
@@ -195,8 +200,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        if await self._port.drain(self._attempts.child):\n",
-                "        if self._attempts:\n",
+                "        if await self._port.children.drain(self.attempts.child):\n",
+                "        if self.attempts:\n",
             ),
         ),
         ("I1",),
@@ -210,7 +215,7 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                '        await self._port.stop_app()\n        return "app_down"',
+                '        await self._port.app.stop_app()\n        return "app_down"',
                 '        return "app_down"',
             ),
         ),
@@ -225,7 +230,7 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "                await self._attempts.kill()\n                await",
+                "                await self.attempts.kill()\n                await",
                 "                await",
             ),
         ),
@@ -240,7 +245,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        await self._refuse_for_standby()\n        await self._port.release()\n",
+                "        await self._refuse_for_standby()\n"
+                "        await self._port.lock.release()\n",
                 "        await self._refuse_for_standby()\n",
             ),
         ),
@@ -255,7 +261,7 @@ HANDOVER = (
         (
             Edit(
                 ATTEMPTS,
-                "            killed = await self._holder.kill(self.unsettled)\n",
+                "            killed = await self._holder.children.kill(self.unsettled)\n",
                 "            killed = ChildExit(1)\n",
             ),
         ),
@@ -270,8 +276,9 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                "        await self._port.release()\n        await self._port.accept_again()\n",
-                "        await self._port.accept_again()\n",
+                "        await self._port.lock.release()\n"
+                "        await self._port.app.accept_again()\n",
+                "        await self._port.app.accept_again()\n",
             ),
         ),
         ("L2", "V1", "V5"),

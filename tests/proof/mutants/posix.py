@@ -187,7 +187,8 @@ POSIX_FAULTS = (
         ),
         (),
         (),
-        "tests/quick/lifecycle/test_settings.py::test_a_waiter_outlasts_a_handover_with_its_rollback",
+        "t"
+        "ests/quick/lifecycle/test_settings.py::test_a_waiter_outlasts_a_handover_with_its_rollback",
         why_alive="out of bounds: the explorer has no durations, it lets a deadline fire early at "
         "the cost of one fault",
     ),
@@ -204,7 +205,8 @@ POSIX_FAULTS = (
         ),
         (),
         (),
-        "tests/quick/lifecycle/test_settings.py::test_a_start_budget_that_outlives_the_lease_is_refused",
+        "t"
+        "ests/quick/lifecycle/test_settings.py::test_a_start_budget_that_outlives_the_lease_is_refused",
         why_alive="out of bounds: the explorer has no durations, it lets a lease run out at any "
         "moment at the cost of one fault",
     ),

@@ -27,7 +27,7 @@ SPAWNING = (
         (
             Edit(
                 ATTEMPTS,
-                "self._late = await self._holder.kill(self.unsettled)",
+                "self._late = await self._holder.children.kill(self.unsettled)",
                 "self._late = ended._replace(code=1)",
             ),
         ),
@@ -52,8 +52,9 @@ SPAWNING = (
             Edit(
                 SPAWNER,
                 "        self.seen = await self._system.probe()\n"
-                "        if self.seen.kind != h.DARK:\n            await self._system.release()",
-                "        if self.seen is None:\n            await self._system.release()",
+                "        if self.seen.kind != h.DARK:\n"
+                "            await self._system.lock.release()",
+                "        if self.seen is None:\n            await self._system.lock.release()",
             ),
         ),
         ("I8",),
@@ -67,12 +68,12 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        event = await self._attempts.settle()\n",
+                "        event = await self.attempts.settle()\n",
                 "        self.seen = await self._system.probe()\n"
                 "        if self.seen.kind == h.WORKER_SERVING:\n"
-                "            await self._system.release()\n"
+                "            await self._system.lock.release()\n"
                 '            return "child_ready"\n'
-                "        event = await self._attempts.settle()\n",
+                "        event = await self.attempts.settle()\n",
             ),
         ),
         ("V2",),
@@ -182,8 +183,8 @@ SPAWNING = (
         (
             Edit(
                 ATTEMPTS,
-                "            self._failed = (*self._failed, build)\n",
-                "            self._failed = ()\n",
+                "            self.failed = (*self.failed, build)\n",
+                "            self.failed = ()\n",
             ),
         ),
         ("V5",),
@@ -228,8 +229,8 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if self._attempts.spent:\n",
-                "        if self._attempts.spent and not self._attempts:\n",
+                "        if self.attempts.spent:\n",
+                "        if self.attempts.spent and not self.attempts:\n",
             ),
         ),
         ("V7",),
@@ -321,7 +322,8 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        if self.seen.kind != h.DARK:\n            await self._system.release()\n",
+                "        if self.seen.kind != h.DARK:\n"
+                "            await self._system.lock.release()\n",
                 "        if self.seen.kind != h.DARK:\n",
             ),
         ),

@@ -49,8 +49,8 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "    if word in (CHILD_READY, CHILD_LEFT):\n        return await holder.mark_good",
-                "    if word != CHILD_STOPPED:\n        return await holder.mark_good",
+                "    if word in (CHILD_READY, CHILD_LEFT):\n        return await store.mark_good",
+                "    if word != CHILD_STOPPED:\n        return await store.mark_good",
             ),
         ),
         ("V4",),
@@ -64,7 +64,7 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "        return await holder.mark_good(child.build)\n",
+                "        return await store.mark_good(child.build)\n",
                 "        return True\n",
             ),
         ),
@@ -79,7 +79,7 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "        return await holder.reject(child.build, reason(ended), ended.late)\n",
+                "        return await store.reject(child.build, reason(ended), ended.late)\n",
                 "        return True\n",
             ),
         ),
