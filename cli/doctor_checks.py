@@ -23,7 +23,7 @@ from incumbent.lifecycle.lock.process_identity import boot_id, is_dead, is_stopp
 from incumbent.lifecycle.lock.spawn_lock import HEARTBEAT_S, TORN_S, UNMENDED_S, Owner, owner_in
 from incumbent.lifecycle.machine.trace_check import check
 from incumbent.lifecycle.posix.child_process import can_be_spawned
-from incumbent.lifecycle.posix.lock_holder import LockHolder
+from incumbent.lifecycle.posix.own_build import own_build
 from incumbent.lifecycle.posix.presence import missing, why_gone
 from incumbent.lifecycle.record import (
     Build,
@@ -286,7 +286,7 @@ def _record(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:
 
 def _next_launch(worker: Worker, record: Record) -> Iterator[Finding]:
     """Tell why the build that the next launch tries could not come up, if it could not."""
-    own, recorded = LockHolder(worker, "cli").own_build(), record.recorded
+    own, recorded = own_build(worker), record.recorded
     tried = recorded
     if tried is None or (newer(own.version, tried.version) and not record.pinned):
         tried = own

@@ -5,8 +5,9 @@ from __future__ import annotations
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.health import WORKER_SERVING, ProbeResult
-from incumbent.lifecycle.posix.lock_holder import LockHolder
+from incumbent.lifecycle.posix.own_build import own_build
 from incumbent.lifecycle.record import NewerFormatError, differing
+from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.versions import same
 
@@ -17,14 +18,13 @@ def other_settings(worker: Worker, seen: ProbeResult) -> list[str]:
     """Give the variables that a restart typed here would change, by name, never by value."""
     if seen.kind != WORKER_SERVING or seen.health is None:
         return []
-    holder = LockHolder(worker, "cli")
     try:
-        record = holder.read_record(guarded=False)
+        record = RecordStore(worker, []).read()
     except (FilesError, NewerFormatError):
         return []
     for build in (record.good, record.recorded):  # the good one is what came up last
         if build is not None and same(build.version, seen.health.version):
-            return differing(build, holder.own_build())
+            return differing(build, own_build(worker))
     return []
 
 

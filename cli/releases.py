@@ -21,9 +21,9 @@ from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import DARK, WORKER_SERVING, Health, ProbeResult
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.child_process import can_be_spawned, environment_of, strategies
-from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.private import make_folder, open_file
 from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
+from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.versions import newer, same
 
@@ -249,8 +249,7 @@ def switch(
 
 def needed_paths(worker: Worker, running: Health | None) -> set[str]:
     """Give the releases that may not be removed: what runs, what is recorded, what was good."""
-    launcher = PosixLauncher(worker, "spawner", "cli")
-    record = launcher.read_record(guarded=False)
+    record = RecordStore(worker, []).read()
     needed = {
         entry
         for build in (record.recorded, record.good)
@@ -306,7 +305,7 @@ def _check_superseded(worker: Worker, build: Build, pin: bool, health: Health) -
 
     A newer version satisfies every restart: also one that is the last good build, brought back.
     """
-    record = PosixLauncher(worker, "spawner", "cli").read_record(guarded=False)
+    record = RecordStore(worker, []).read()
     rejection = rejection_of(record, build, time.time())
     if pin or rejection is not None:
         reason = rejection.reason if rejection is not None else "it was replaced"
@@ -320,22 +319,15 @@ def _check_superseded(worker: Worker, build: Build, pin: bool, health: Health) -
 
 def _change(worker: Worker, change: Callable[[Record], Record]) -> Record:
     """Change the record under the guard and give what it was."""
-    launcher = PosixLauncher(worker, "spawner", "cli")
-    guard = launcher.guard()
-    guard.take(wait=True)
+    notices: list[str] = []
     try:
-        before = launcher.read_record()
-        after = change(before)
-        if after != before:
-            launcher.write_record(after)
+        before, _ = RecordStore(worker, notices).change(change)
     except NewerFormatError as error:
         raise ReleaseError(
             f"{worker.path('launch.json')} was written by a newer incumbent; "
             f"run the `{command()}` that wrote it"
         ) from error
-    finally:
-        guard.give_back()
-    say(launcher.notices)
+    say(notices)
     return before
 
 

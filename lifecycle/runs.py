@@ -19,8 +19,10 @@ from .health import Health, ProbeResult
 from .machine.states import VERIFIED
 from .messages import say
 from .posix.launcher import PosixLauncher, run_blocking
+from .posix.own_build import own_build
 from .posix.secret import admin_token
 from .record import NewerFormatError
+from .record_store import RecordStore
 from .service import check_service
 from .settings import DEFAULT_HOST, Worker
 from .settings_file import first_file
@@ -116,10 +118,10 @@ def _launch(
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
     came_up = spawner.state == VERIFIED or event == "older_child_ready"
-    told = came_up and spawner.fell_back and launcher.fell_back()
+    told = came_up and spawner.fell_back and launcher.registration.fell_back()
     say(launcher.notices)
     launcher.notices.clear()
-    if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.give_way():
+    if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.registration.give_way():
         say(launcher.notices)
         remaining = launcher.remaining
         launcher = PosixLauncher(worker, "spawner", origin, remaining, noted, watching, person)
@@ -135,7 +137,7 @@ def _launch(
             event, _launch_sentence(launcher, event, spawner), spawner.seen, spawner.error
         )
     if not (restart or told):
-        say(launcher.why_older(health.version, spawner.begun.wanted))
+        say(launcher.registration.why_older(health.version, spawner.begun.wanted))
     return health
 
 
@@ -152,8 +154,8 @@ def _finish(
             raise
         raise short from error
     finally:
-        launcher.abandon()
-        run_blocking(launcher.release())
+        launcher.processes.abandon()
+        run_blocking(launcher.lock.release())
         if launcher.trace.trouble:
             launcher.notices.append(launcher.trace.trouble)
         say([*launcher.worker.notices, *launcher.notices])
@@ -227,7 +229,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         return error
     if event in ("nothing_to_try", "no_record"):
         try:
-            record = launcher.read_record(guarded=False)
+            record = RecordStore(worker, launcher.notices).read()
         except NewerFormatError:
             path = worker.path("launch.json")
             return f"a newer incumbent wrote {path}; run the `{command()}` that wrote it"
@@ -239,7 +241,7 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         return f"nothing is recorded that could run; run `{command()} restart`"
     if event in ("handover_refused", "build_rejected"):
         if not error:
-            error = _rejection(worker, spawner.begun.wanted)
+            error = _rejection(launcher, spawner.begun.wanted)
         told = f"version {spawner.begun.wanted} was not verified: {error or 'refused'}"
         if f"`{command()} " not in error:
             told += f"; mend it, then run `{command()} restart`"
@@ -257,9 +259,9 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
 
 def _not_started(launcher: PosixLauncher, error: str, log: str) -> str:
     """Give which build could not be started, why, and what helps this user."""
-    record = run_blocking(launcher.record())
+    record = run_blocking(launcher.store.record())
     recorded = record.recorded if record else None
-    if recorded is None or recorded.same_as(launcher.own_build()):
+    if recorded is None or recorded.same_as(own_build(launcher.worker)):
         return (
             f"the worker could not be started: it {error}; see {log}, "
             f"then run `{command()} restart`"
@@ -271,8 +273,8 @@ def _not_started(launcher: PosixLauncher, error: str, log: str) -> str:
     )
 
 
-def _rejection(worker: Worker, version: str) -> str:
-    record = run_blocking(PosixLauncher(worker, "spawner", "api").record())
+def _rejection(launcher: PosixLauncher, version: str) -> str:
+    record = run_blocking(launcher.store.record())
     reasons = [r.reason for r in (record.rejected if record else ()) if r.version == version]
     return f"it {reasons[-1]}" if reasons else ""
 

@@ -124,6 +124,7 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
     So a service manager that starts an old install does not go back on what was recorded.
     """
     from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
+    from incumbent.lifecycle.posix.own_build import own_build
     from incumbent.lifecycle.runs import another_address, bootstrap, describe
 
     seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
@@ -133,10 +134,14 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", "cli")
     run_blocking(launcher.begin(restart=False))
-    own = launcher.own_build()
-    record = run_blocking(launcher.record())
+    own = own_build(worker)
+    record = run_blocking(launcher.store.record())
     recorded = record.recorded if record else None
-    if recorded is not None and recorded.version != own.version and launcher.give_way():
+    if (
+        recorded is not None
+        and recorded.version != own.version
+        and launcher.registration.give_way()
+    ):
         run_blocking(launcher.begin(restart=False))
         recorded = None
     if recorded is None or recorded.version == own.version:
@@ -155,20 +160,20 @@ async def _serve(
     worker: Worker, context: SpawnContext, output: Output, manager: Manager
 ) -> WorkerDriver:
     port = PosixWorker(worker, context, output, manager)
-    port.hear_signals()
+    port.requests.hear_signals()
     driver = WorkerDriver(port, context.standby, worker.version, manager.respawns)
-    port.state = driver.state
+    port.report.state = driver.state
     ticking = asyncio.ensure_future(_tick(port, output))
     try:
         await driver.run()
     except BaseException:
-        await port.remove_pid()
+        await port.address.remove_pid()
         raise
     finally:
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ticking
-        await port.release()
+        await port.lock.release()
     return driver
 
 

@@ -60,7 +60,8 @@ HANDOVER = (
             Edit(
                 WORKER_DRIVER,
                 "        result = await self._port.lock.acquire()\n",
-                '        return "lock_acquired"\n        result = await self._port.lock.acquire()\n',
+                '        return "lock_acquired"\n'
+                "        result = await self._port.lock.acquire()\n",
             ),
         ),
         ("I5",),
@@ -156,7 +157,8 @@ HANDOVER = (
             Edit(
                 STOPPER,
                 "        result = await self._system.lock.acquire()\n",
-                '        return "lock_acquired"\n        result = await self._system.lock.acquire()\n',
+                '        return "lock_acquired"\n'
+                "        result = await self._system.lock.acquire()\n",
             ),
         ),
         ("V9",),

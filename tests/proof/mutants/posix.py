@@ -5,7 +5,8 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .worlds import ORPHAN_HANGS, cold, rebind, seamless
 
-WORKER = "server/worker.py"
+LISTENING = "server/listening.py"
+HOSTING = "server/hosting.py"
 WORLD = "tests/proof/world.py"
 TESTS = "tests/quick/server/test_worker.py"
 
@@ -14,7 +15,7 @@ POSIX_FAULTS = (
         "bind taken as proof",
         "a worker believes that it holds the port once it has bound it",
         "design",
-        (Edit(WORKER, "            listener.listen(BACKLOG)\n", ""),),
+        (Edit(LISTENING, "            listener.listen(BACKLOG)\n", ""),),
         ("I2",),
         seamless("ensure and stop, a foreign server"),
         f"{TESTS}::test_only_one_of_two_that_bound_the_port_has_it",
@@ -76,7 +77,7 @@ POSIX_FAULTS = (
         "rule 6",
         (
             Edit(
-                WORKER,
+                LISTENING,
                 "            if owner is None or owner.token != lock_token:\n",
                 "            if owner is None and not lock_token:\n",
             ),
@@ -98,9 +99,9 @@ POSIX_FAULTS = (
         "rule 8",
         (
             Edit(
-                "lifecycle/posix/lock_holder.py",
-                "                if ours:\n                    before",
-                "                if ours or not ours:\n                    before",
+                "lifecycle/posix/spawn_lock_hold.py",
+                "            if ours:\n                act()",
+                "            if ours or not ours:\n                act()",
             ),
         ),
         ("I4",),
@@ -158,7 +159,7 @@ POSIX_FAULTS = (
         "rule 14",
         (
             Edit(
-                WORKER,
+                HOSTING,
                 "            if expected and not same(loaded.version, expected):\n",
                 "            if expected and not loaded.version:\n",
             ),

@@ -18,7 +18,7 @@ import pytest
 from incumbent.lifecycle.drivers.ports import Child, StepResult
 from incumbent.lifecycle.posix import child_process
 from incumbent.lifecycle.posix.child_process import Process
-from incumbent.lifecycle.posix.lock_holder import LockHolder
+from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.record import Build, decoded
 from incumbent.lifecycle.settings import Worker
 from incumbent.server.process import socket_passing
@@ -48,15 +48,15 @@ def port_of(worker: Worker, monkeypatch: pytest.MonkeyPatch, **passed: str) -> P
     return PosixWorker(worker, context, output, Manager({}, by_hand=False))
 
 
-def holder(worker: Worker) -> LockHolder:
+def holder(worker: Worker) -> PosixLauncher:
     """Give somebody who holds the lock."""
-    held = LockHolder(worker, "api")
-    assert asyncio.run(held.acquire()).event == "lock_acquired"
+    held = PosixLauncher(worker, "spawner", "api")
+    assert asyncio.run(held.lock.acquire()).event == "lock_acquired"
     return held
 
 
 def listened(one: PosixWorker) -> StepResult:
-    return asyncio.run(one.listen())
+    return asyncio.run(one.address.listen())
 
 
 def is_dark(worker: Worker) -> bool:
@@ -66,12 +66,12 @@ def is_dark(worker: Worker) -> bool:
 
 def test_only_one_of_two_that_bound_the_port_has_it(worker, monkeypatch):
     parent = holder(worker)
-    first = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
-    second = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    first = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
+    second = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     events = [listened(first).event, listened(second).event]
     for one in (first, second):
-        asyncio.run(one.close())
-    asyncio.run(parent.release())
+        asyncio.run(one.address.close())
+    asyncio.run(parent.lock.release())
     assert events == ["listen_ok", "listen_lost"]
 
 
@@ -80,8 +80,8 @@ def test_a_child_whose_token_is_gone_does_not_listen(worker, monkeypatch):
     child = port_of(worker, monkeypatch, TOKEN="the token of somebody before")
     step = listened(child)
     assert is_dark(worker)
-    asyncio.run(child.close())
-    asyncio.run(parent.release())
+    asyncio.run(child.address.close())
+    asyncio.run(parent.lock.release())
     assert step.event == "token_gone"
 
 
@@ -91,10 +91,10 @@ def test_a_successor_serves_from_the_moment_it_has_the_socket(worker, monkeypatc
     before = time.monotonic()
     with socket.create_server((worker.host, worker.port)) as listener, ours:
         assert socket_passing.send(ours, listener, [])
-        assert asyncio.run(child.await_socket()).event == "socket_received"
-        assert child.health().since >= before
-        asyncio.run(child.close())
-    child._context.pipe.close()
+        assert asyncio.run(child.parent.await_socket()).event == "socket_received"
+        assert child.report.health().since >= before
+        asyncio.run(child.address.close())
+    child.parent.hang_up()
 
 
 def test_a_build_of_another_version_than_expected_is_not_started(
@@ -105,7 +105,7 @@ def test_a_build_of_another_version_than_expected_is_not_started(
     (folder / "mislabelled_app.py").write_text("__version__ = '1.0.0'\nasync def app(*_): ...\n")
     monkeypatch.syspath_prepend(str(folder))
     worker.app = "mislabelled_app:app"
-    step = asyncio.run(port_of(worker, monkeypatch, EXPECT="2.0.0").load())
+    step = asyncio.run(port_of(worker, monkeypatch, EXPECT="2.0.0").app.load())
     sys.modules.pop("mislabelled_app")
     assert step.event == "wrong_version"
     assert "1.0.0" in step.reason
@@ -158,52 +158,56 @@ def test_a_killed_child_that_was_up_was_up():
 def test_a_robbed_holder_does_not_change_the_record(worker):
     robbed = holder(worker)
     lock = Path(worker.path("spawn.lock"))
-    lock.write_bytes(lock.read_bytes().replace(robbed.lock_token.encode(), b"the thief's token"))
+    lock.write_bytes(lock.read_bytes().replace(robbed.lock.token.encode(), b"the thief's token"))
     build = Build("1.0.0", "app:app", sys.executable)
-    assert asyncio.run(robbed.mark_good(build)) is False
+    assert asyncio.run(robbed.store.mark_good(build)) is False
     assert not Path(worker.path("launch.json")).exists()
-    asyncio.run(robbed.release())
+    asyncio.run(robbed.lock.release())
 
 
 def test_a_holder_changes_the_record(worker):
     its = holder(worker)
     build = Build("1.0.0", "app:app", sys.executable)
-    assert asyncio.run(its.mark_good(build)) is True
+    assert asyncio.run(its.store.mark_good(build)) is True
     record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
     assert record.good == build
-    asyncio.run(its.release())
+    asyncio.run(its.lock.release())
 
 
 def passing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> tuple[PosixWorker, socket.socket]:
     """Give an port_of that listens, and its end of a pair to a successor."""
     parent = holder(worker)
-    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     assert listened(one).event == "listen_ok"
-    asyncio.run(parent.release())
+    asyncio.run(parent.lock.release())
     ours, theirs = socket.socketpair()
-    one._processes[1] = Process(None, ours)
-    one._hosted_app = SimpleNamespace(connections=SimpleNamespace(kept=[], close_kept=lambda: None))
+    one.processes.unsettled[1] = Process(None, ours)
+    one.app.hosted_app = SimpleNamespace(
+        connections=SimpleNamespace(kept=[], close_kept=lambda: None)
+    )
     return one, theirs
 
 
 def test_whoever_has_passed_the_socket_on_only_closes_its_copy(worker, monkeypatch):
     one, theirs = passing(worker, monkeypatch)
-    assert asyncio.run(one.pass_socket(Child(1, Build("1.0.0", "app:app", sys.executable))))
+    assert asyncio.run(
+        one.children.pass_socket(Child(1, Build("1.0.0", "app:app", sys.executable)))
+    )
     received = socket_passing.receive(theirs)
-    asyncio.run(one.close())
+    asyncio.run(one.address.close())
     assert received is not None
     assert not is_dark(worker)
-    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+    for each in (received.listener, theirs, one.processes.unsettled.pop(1).pipe):
         each.close()
 
 
 def test_whoever_has_not_passed_the_socket_on_frees_the_port_of_strays_too(worker, monkeypatch):
     one, theirs = passing(worker, monkeypatch)
-    assert one._listener is not None
-    stray = one._listener.dup()
-    asyncio.run(one.close())
+    assert one.address.listener is not None
+    stray = one.address.listener.dup()
+    asyncio.run(one.address.close())
     assert is_dark(worker)
-    for each in (stray, theirs, one._processes.pop(1).pipe):
+    for each in (stray, theirs, one.processes.unsettled.pop(1).pipe):
         each.close()
 
 
@@ -212,10 +216,10 @@ def test_a_successor_that_fails_leaves_the_socket_to_its_predecessor(worker, mon
     child = port_of(worker, monkeypatch, PIPE=str(theirs.detach()), ROLE="standby")
     with socket.create_server((worker.host, worker.port)) as listener, ours:
         assert socket_passing.send(ours, listener, [])
-        assert asyncio.run(child.await_socket()).event == "socket_received"
-        asyncio.run(child.close())
+        assert asyncio.run(child.parent.await_socket()).event == "socket_received"
+        asyncio.run(child.address.close())
         assert not is_dark(worker)
-    child._context.pipe.close()
+    child.parent.hang_up()
 
 
 def test_a_successor_learns_that_a_service_manager_shares_the_socket(worker, monkeypatch):
@@ -223,11 +227,11 @@ def test_a_successor_learns_that_a_service_manager_shares_the_socket(worker, mon
     child = port_of(worker, monkeypatch, PIPE=str(theirs.detach()), ROLE="standby")
     with socket.create_server((worker.host, worker.port)) as listener, ours:
         assert socket_passing.send(ours, listener, [], shared=True)
-        assert asyncio.run(child.await_socket()).event == "socket_received"
-        asyncio.run(child.say_up())
-        asyncio.run(child.close())
+        assert asyncio.run(child.parent.await_socket()).event == "socket_received"
+        asyncio.run(child.parent.say_up())
+        asyncio.run(child.address.close())
         assert not is_dark(worker)
-    child._context.pipe.close()
+    child.parent.hang_up()
 
 
 def test_a_baton_for_which_there_is_no_descriptor_is_not_taken(worker):

@@ -20,7 +20,7 @@ from incumbent.lifecycle.posix.child_process import Process
 from incumbent.lifecycle.posix.secret import admin_token, token_now
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
-from incumbent.server import worker as module
+from incumbent.server import successor as module
 from incumbent.server.worker import PosixWorker
 
 from ...isolation import Sandbox
@@ -49,7 +49,7 @@ def test_the_guard_is_held_until_the_worker_listens(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ):
     parent = holder(worker)
-    child = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    child = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     held: list[tuple[str, bool]] = []
 
     class Watched(socket.socket):
@@ -71,8 +71,8 @@ def test_the_guard_is_held_until_the_worker_listens(
         patch.setattr(socket, "socket", Watched)
         event = listened(child).event
     assert not is_held()
-    asyncio.run(child.close())
-    asyncio.run(parent.release())
+    asyncio.run(child.address.close())
+    asyncio.run(parent.lock.release())
     assert event == "listen_ok"
     assert held == [("bind", True), ("listen", True)]
 
@@ -81,12 +81,12 @@ def test_a_worker_that_does_not_get_the_port_gives_the_guard_back(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ):
     parent = holder(worker)
-    child = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    child = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     with socket.create_server((worker.host, worker.port)):
         assert listened(child).event == "listen_lost"
     assert Guard(worker.path("spawn.lock.guard")).take(wait=False)
-    asyncio.run(child.close())
-    asyncio.run(parent.release())
+    asyncio.run(child.address.close())
+    asyncio.run(parent.lock.release())
 
 
 # Its own files.
@@ -98,10 +98,10 @@ def one(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> PosixWorker:
 
 
 def test_the_pid_file_of_this_process_is_removed(one: PosixWorker, worker: Worker):
-    asyncio.run(one.write_pid())
+    asyncio.run(one.address.write_pid())
     assert Path(worker.path("worker.pid")).exists()
-    asyncio.run(one.remove_pid())
-    one._watchdog.call_off()
+    asyncio.run(one.address.remove_pid())
+    asyncio.run(one.parent.say_ready())  # which calls the watchdog off
     assert not Path(worker.path("worker.pid")).exists()
 
 
@@ -112,32 +112,32 @@ def test_the_pid_file_of_this_process_is_removed(one: PosixWorker, worker: Worke
 def test_a_pid_file_that_is_not_ours_stays(one: PosixWorker, worker: Worker, content: bytes):
     path = Path(worker.path("worker.pid"))
     path.write_bytes(content)
-    asyncio.run(one.remove_pid())
+    asyncio.run(one.address.remove_pid())
     assert path.read_bytes() == content
 
 
 def test_without_a_pid_file_there_is_nothing_to_remove(one: PosixWorker, worker: Worker):
-    asyncio.run(one.remove_pid())
+    asyncio.run(one.address.remove_pid())
     assert not Path(worker.path("worker.pid")).exists()
 
 
 def test_a_secret_that_was_renewed_is_the_one_that_counts(one: PosixWorker, worker: Worker):
     first = admin_token(worker.path("token"), [])
-    one._learn_token()
+    one.report.learn_token([])
     os.unlink(worker.path("token"))
     assert token_now(worker.path("token")) == ""
-    assert one.token == first
+    assert one.report.token == first
     second = admin_token(worker.path("token"), [])
-    assert one.token == second != first
+    assert one.report.token == second != first
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"ab\n", b"\xff" * 64])
 def test_a_secret_that_was_emptied_is_none(one: PosixWorker, worker: Worker, content: bytes):
     first = admin_token(worker.path("token"), [])
-    one._learn_token()
+    one.report.learn_token([])
     Path(worker.path("token")).write_bytes(content)
     assert token_now(worker.path("token")) == ""
-    assert one.token == first
+    assert one.report.token == first
     assert Path(worker.path("token")).read_bytes() == content
 
 
@@ -154,7 +154,7 @@ def child_of(one: PosixWorker, code: str) -> Iterator[Child]:
         stdin=subprocess.PIPE,
     )
     theirs.close()
-    one._processes[popen.pid] = Process(popen, ours, os.devnull)
+    one.processes.unsettled[popen.pid] = Process(popen, ours, os.devnull)
     try:
         yield Child(popen.pid, Build("1.0.0", "app:app", sys.executable))
     finally:
@@ -173,32 +173,32 @@ def test_a_successor_that_was_stopped_is_late(
     with child_of(one, code) as child:
         stat = Path(f"/proc/{child.pid}/stat")
         eventually(lambda: b") T " in stat.read_bytes(), "the child is stopped")
-        ended = asyncio.run(getattr(one, verb)(child))
+        ended = asyncio.run(getattr(one.children, verb)(child))
         assert ended == ChildExit(None, late=True)
-        assert asyncio.run(one.kill(child)).code == -signal.SIGKILL
-        assert one._processes == {}
+        assert asyncio.run(one.children.kill(child)).code == -signal.SIGKILL
+        assert one.processes.unsettled == {}
 
 
 @pytest.mark.parametrize("verb", ["watch", "warm_up"])
 def test_a_successor_that_ends_tells_how(one: PosixWorker, verb: str):
     one.worker.start_timeout = 30.0
     with child_of(one, "raise SystemExit(3)") as child:
-        ended = asyncio.run(getattr(one, verb)(child))
+        ended = asyncio.run(getattr(one.children, verb)(child))
     assert (ended.code, ended.up, ended.ready, ended.late) == (3, False, False, False)
-    assert one._processes == {}
+    assert one.processes.unsettled == {}
 
 
 def test_a_successor_that_is_up_is_let_go(one: PosixWorker):
     one.worker.start_timeout = 30.0
     with child_of(one, UP) as child:
-        assert asyncio.run(one.watch(child)) == ChildExit(None, up=True)
+        assert asyncio.run(one.children.watch(child)) == ChildExit(None, up=True)
         os.kill(child.pid, 0)
-    assert one._processes == {}
+    assert one.processes.unsettled == {}
 
 
 def test_a_standby_that_is_ready_is_kept(one: PosixWorker):
     one.worker.start_timeout = 30.0
     with child_of(one, READY) as child:
-        assert asyncio.run(one.warm_up(child)) == ChildExit(None, ready=True)
-        assert list(one._processes) == [child.pid]
-        one._processes.clear()
+        assert asyncio.run(one.children.warm_up(child)) == ChildExit(None, ready=True)
+        assert list(one.processes.unsettled) == [child.pid]
+        one.processes.unsettled.clear()

@@ -108,22 +108,38 @@ LINE = None
 INSIDE = False
 
 
+ROOMS = ("lock", "store", "children", "address", "app", "parent", "requests")
+
+
 def hold(cls):
-    """Put a checkpoint before each verb of this class."""
+    """Put a checkpoint before each verb of the rooms of this class's objects."""
     global LINE
     launcher = cls.__name__ == "PosixLauncher"
     if LINE is None:
         LINE = Line("launcher" if launcher else "worker")
+    begin = cls.__init__
+
+    @functools.wraps(begin)
+    def begun(self, *arguments, **named):
+        begin(self, *arguments, **named)
+        for room in (self, *(getattr(self, name) for name in ROOMS if hasattr(self, name))):
+            hold_room(self, room, launcher)
+
+    cls.__init__ = begun
+
+
+def hold_room(system, room, launcher):
     for verb in LAUNCHER if launcher else WORKER:
-        setattr(cls, verb, held(verb, getattr(cls, verb), launcher))
-    if not launcher:
-        asked = cls.ask
+        if hasattr(room, verb):
+            setattr(room, verb, held(verb, getattr(room, verb), launcher, system))
+    if not launcher and hasattr(room, "next_ask"):
+        asked = room.ask
 
-        def ask(self, what, *more, **named):
+        def ask(what, *more, **named):
             LINE.say({"asked": what})
-            return asked(self, what, *more, **named)
+            return asked(what, *more, **named)
 
-        cls.ask = ask
+        room.ask = ask
 
 
 async def at(verb, launcher):
@@ -137,30 +153,30 @@ async def at(verb, launcher):
     return go
 
 
-def held(verb, shipped, launcher):
+def held(verb, shipped, launcher, system):
     @functools.wraps(shipped)
-    async def checked(self, *arguments, **named):
+    async def checked(*arguments, **named):
         global INSIDE
         if INSIDE:
-            return await shipped(self, *arguments, **named)
+            return await shipped(*arguments, **named)
         if verb == "start_app":
-            return await starting(self, shipped, arguments)
+            return await starting(system, shipped)
         go = await at(verb, launcher)
-        answer = answered(self, go)
+        answer = answered(system, go)
         if answer is not NOTHING:
             return answer
         INSIDE = True
         try:
-            return await shipped(self, *arguments, **named)
+            return await shipped(*arguments, **named)
         finally:
             INSIDE = False
 
     return checked
 
 
-async def starting(port, shipped, arguments):
+async def starting(port, shipped):
     """Hold the app's own start; meanwhile the shipped verb answers health as for a slow one."""
-    hosted_app = port._hosted_app
+    hosted_app = port.app.hosted_app
     start = hosted_app.start_app
 
     async def start_held():
@@ -170,7 +186,7 @@ async def starting(port, shipped, arguments):
 
     hosted_app.start_app = start_held
     try:
-        return await shipped(port, *arguments)
+        return await shipped()
     finally:
         del hosted_app.start_app
 
@@ -187,7 +203,7 @@ def answered(port, go):
 
     if go == "own deadline":
         try:
-            port._last_act()
+            port.last_act()
         finally:
             os._exit(1)
     return {

@@ -35,16 +35,16 @@ def build(python: str = sys.executable) -> Build:
 def test_without_a_descriptor_the_child_is_gone_and_no_build_is_blamed(worker: Worker):
     launcher = PosixLauncher(worker, "spawner", "api")
     with descriptors_left(0):
-        child = run_blocking(launcher.spawn(build(), FIRST, standby=False))
-        ended = run_blocking(launcher.watch(child))
+        child = run_blocking(launcher.children.spawn(build(), FIRST, standby=False))
+        ended = run_blocking(launcher.children.watch(child))
     assert (child.pid, ended.code) == (0, EXIT_LOST)
     assert "Too many open files" in ended.last_output
 
 
 def test_without_its_program_the_child_is_gone_and_the_build_is_blamed(worker: Worker):
     launcher = PosixLauncher(worker, "spawner", "api")
-    child = run_blocking(launcher.spawn(build("/no/such/python"), FIRST, standby=False))
-    ended = run_blocking(launcher.watch(child))
+    child = run_blocking(launcher.children.spawn(build("/no/such/python"), FIRST, standby=False))
+    ended = run_blocking(launcher.children.watch(child))
     assert (child.pid, ended.code) == (0, child_process.EXIT_NO_PROGRAM)
     assert "/no/such/python" in ended.last_output
 

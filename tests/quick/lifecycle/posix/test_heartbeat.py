@@ -1,7 +1,6 @@
 """A heartbeat keeps the lock fresh as long as it is legitimately held, through its own file."""
 
 import asyncio
-import itertools
 import os
 import threading
 import time
@@ -12,8 +11,8 @@ import pytest
 
 from incumbent.lifecycle.lock.guard import Guard
 from incumbent.lifecycle.lock.spawn_lock import HEARTBEAT_S
-from incumbent.lifecycle.posix import lock_holder
-from incumbent.lifecycle.posix.lock_holder import LockHolder
+from incumbent.lifecycle.posix import spawn_lock_hold as module
+from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.settings import LEASE_S, MARGIN_S, Worker
 
 from ....isolation import Sandbox
@@ -69,8 +68,8 @@ def touched(
     look()
     count = 0
     clock = Clock(iter(steps), look)
-    monkeypatch.setattr(lock_holder, "time", clock)
-    lock_holder._beat(fd, clock, legitimate)  # type: ignore[arg-type]  # its twin
+    monkeypatch.setattr(module, "time", clock)
+    module._beat(fd, clock, legitimate)  # type: ignore[arg-type]  # its twin
     monkeypatch.undo()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
@@ -106,8 +105,8 @@ def test_a_lock_that_was_replaced_is_not_touched(lock: Path, monkeypatch: pytest
     then = time.time() - LONG_AGO_S
     os.utime(lock, (then, then))
     clock = Clock(iter([HEARTBEAT_S] * 3), lambda: None)
-    monkeypatch.setattr(lock_holder, "time", clock)
-    lock_holder._beat(fd, clock, FOR_EVER_S)  # type: ignore[arg-type]  # its twin
+    monkeypatch.setattr(module, "time", clock)
+    module._beat(fd, clock, FOR_EVER_S)  # type: ignore[arg-type]  # its twin
     monkeypatch.undo()
     assert clock.waits == 4
     assert time.time() - lock.stat().st_mtime > LONG_AGO_S / 2
@@ -121,9 +120,9 @@ def beating() -> list[threading.Thread]:
 def test_a_holder_has_a_heartbeat_until_it_releases(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(lock_holder, "HEARTBEAT_S", 0.005)
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.005)
     before = sorted(os.listdir("/dev/fd"))
-    holder, path = LockHolder(worker, "api"), Path(worker.path("spawn.lock"))
+    holder, path = SpawnLockHold(worker, []), Path(worker.path("spawn.lock"))
     assert asyncio.run(holder.acquire()).event == "lock_acquired"
     [thread] = beating()
     assert thread.daemon  # a launcher that ends does not wait for it
@@ -146,15 +145,15 @@ def test_a_heartbeat_goes_on_as_long_as_a_run_may_take(
         given.append(legitimate)
         os.close(fd)
 
-    monkeypatch.setattr(lock_holder, "_beat", noted)
-    holder = LockHolder(worker, "api")
+    monkeypatch.setattr(module, "_beat", noted)
+    holder = SpawnLockHold(worker, [])
     asyncio.run(holder.acquire())
     asyncio.run(holder.release())
     assert given == [worker.run_budget + MARGIN_S]
 
 
 def test_a_contender_that_did_not_get_the_lock_has_no_heartbeat(worker: Worker):
-    holder, other = LockHolder(worker, "api"), LockHolder(worker, "api")
+    holder, other = SpawnLockHold(worker, []), SpawnLockHold(worker, [])
     assert asyncio.run(holder.acquire()).event == "lock_acquired"
     result = asyncio.run(other.acquire())
     assert (result.event, result.reason) == ("lock_held", "another process holds the spawn lock")
@@ -167,14 +166,13 @@ def test_a_contender_that_did_not_get_the_lock_has_no_heartbeat(worker: Worker):
 
 
 def test_each_try_of_one_holder_carries_the_same_token(worker: Worker):
-    holder, other = LockHolder(worker, "api"), LockHolder(worker, "api")
-    assert (holder.lock_token, other.lock_token) == ("", "")
+    holder, other = SpawnLockHold(worker, []), SpawnLockHold(worker, [])
+    assert (holder.token, other.token) == ("", "")
     asyncio.run(other.acquire())
     tokens = []
     for _ in range(2):
         asyncio.run(holder.acquire())
-        tokens.append(holder.lock_token)
-    assert tokens[0] == tokens[1] != other.lock_token
+        tokens.append(holder.token)
+    assert tokens[0] == tokens[1] != other.token
     asyncio.run(other.release())
-    assert other.lock_token == ""
-    assert list(itertools.chain(holder.notices, other.notices)) == []
+    assert other.token == ""

@@ -27,7 +27,7 @@ from incumbent.lifecycle.drivers.ports import (
 )
 from incumbent.lifecycle.health import WORKER_LEAVING, WORKER_SERVING, Health
 from incumbent.lifecycle.machine import states
-from incumbent.lifecycle.posix import launcher as module
+from incumbent.lifecycle.posix import admin_call, launched_children
 from incumbent.lifecycle.posix.child_process import Process
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
@@ -53,8 +53,9 @@ def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CHILD_GRACE_S", "MARGIN_S", "ASK_TIMEOUT_S"):
-        monkeypatch.setattr(module, name, SHORT_S)
+    monkeypatch.setattr(admin_call, "ASK_TIMEOUT_S", SHORT_S)
+    for name in ("CHILD_GRACE_S", "MARGIN_S"):
+        monkeypatch.setattr(launched_children, name, SHORT_S)
 
 
 # To ask.
@@ -171,7 +172,7 @@ def child_of(launcher: PosixLauncher, code: str) -> Iterator[Child]:
             pass_fds=(theirs.fileno(),), stdin=subprocess.PIPE, stdout=output,
         )  # fmt: skip
     theirs.close()
-    launcher._processes[popen.pid] = Process(popen, ours, early)
+    launcher.processes.unsettled[popen.pid] = Process(popen, ours, early)
     try:
         yield Child(popen.pid, BUILD)
     finally:
@@ -193,22 +194,22 @@ def launcher(worker: Worker) -> PosixLauncher:
 def test_a_child_that_was_stopped_before_it_is_up_is_late(launcher: PosixLauncher, code: str):
     with child_of(launcher, code) as child:
         eventually(lambda: is_stopped(child.pid), "the child is stopped")
-        assert run_blocking(launcher.watch(child)) == ChildExit(None, late=True)
-        ended = run_blocking(launcher.kill(child))
+        assert run_blocking(launcher.children.watch(child)) == ChildExit(None, late=True)
+        ended = run_blocking(launcher.children.kill(child))
         assert (ended.code, ended.late, ended.crashed) == (-signal.SIGKILL, True, False)
-        assert child.pid not in launcher._processes
+        assert child.pid not in launcher.processes.unsettled
 
 
 def test_a_child_that_ends_before_it_is_up_tells_how(
     launcher: PosixLauncher, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ):
     worker.start_timeout = NO_END_S
-    monkeypatch.setattr(module, "MARGIN_S", NO_END_S)
+    monkeypatch.setattr(launched_children, "MARGIN_S", NO_END_S)
     with child_of(launcher, GONE) as child:
-        ended = run_blocking(launcher.watch(child))
+        ended = run_blocking(launcher.children.watch(child))
     assert ended == ChildExit(3, last_output="no such marvel")
     with pytest.raises(KeyError):
-        launcher.process(child)
+        launcher.processes.process(child)
 
 
 def report(worker: Worker, pid: int, state: str) -> bytes:
@@ -225,7 +226,7 @@ def watched_up(launcher: PosixLauncher, code: str, pid: int, state: str) -> tupl
     with child_of(launcher, code) as child:
         answer = report(launcher.worker, pid or child.pid, state)
         with answering(launcher.worker.port, saying(answer)):
-            return child, run_blocking(launcher.watch(child))
+            return child, run_blocking(launcher.children.watch(child))
 
 
 @pytest.mark.parametrize(
@@ -242,19 +243,19 @@ def test_a_child_that_is_up_is_settled_by_its_own_answer(
     assert ended.seen.kind == kind
     assert ended.seen.health is not None
     assert ended.seen.health.pid == child.pid
-    assert child.pid not in launcher._processes
+    assert child.pid not in launcher.processes.unsettled
 
 
 def test_a_child_that_was_up_is_settled_by_its_successors_answer(launcher: PosixLauncher):
     child, ended = watched_up(launcher, UP_AND_WAITING, os.getpid(), states.VERIFIED)
     assert (ended.code, ended.up, ended.seen) == (0, True, None)
-    assert child.pid not in launcher._processes
+    assert child.pid not in launcher.processes.unsettled
 
 
 def test_a_child_that_was_up_and_is_gone_was_up(launcher: PosixLauncher, worker: Worker):
     worker.start_timeout = NO_END_S
     with child_of(launcher, UP_AND_GONE) as child:
-        ended = run_blocking(launcher.watch(child))
+        ended = run_blocking(launcher.children.watch(child))
     assert (ended.code, ended.up) == (0, True)
 
 
@@ -264,10 +265,10 @@ def test_a_child_that_is_up_and_never_answers_is_left_at_the_runs_deadline(
     launcher = PosixLauncher(worker, "spawner", "api", timeout=0.3)
     worker.start_timeout = NO_END_S
     with child_of(launcher, UP_AND_WAITING) as child:
-        ended = run_blocking(launcher.watch(child))
+        ended = run_blocking(launcher.children.watch(child))
         assert (ended.code, ended.up) == (0, True)
         os.kill(child.pid, 0)
-    assert child.pid not in launcher._processes
+    assert child.pid not in launcher.processes.unsettled
 
 
 # To wait.

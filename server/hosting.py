@@ -1,0 +1,162 @@
+"""The app of this worker: imported, started on its connections, ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from incumbent.lifecycle.drivers.ports import StepResult
+from incumbent.lifecycle.machine.states import COMING_UP_STATES
+from incumbent.lifecycle.messages import say
+from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.shortage import shortage
+from incumbent.lifecycle.versions import same
+
+from .by_hand import ByHand
+from .listening import Listening
+from .process.spawn_context import SpawnContext
+from .process.watchdog import Watchdog
+from .report import Report
+
+BUILD_AT_FAULT = ("app_failed", "wrong_version")
+
+
+class Hosting:
+    """The hosted app, once it is loaded, on the listening socket."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        context: SpawnContext,
+        listening: Listening,
+        report: Report,
+        by_hand: ByHand,
+        watchdog: Watchdog,
+    ) -> None:
+        self._worker, self._context, self._listening = worker, context, listening
+        self._report, self._by_hand, self._watchdog = report, by_hand, watchdog
+        self.hosted_app: Any = None  # a HostedApp, whose module loads much
+        listening.before_close = self.close_kept
+
+    async def load(self) -> StepResult:
+        """Import the app, compare its version with the expected one."""
+        responder = None
+        if self._listening.listener is not None:
+            from .http.import_responder import ImportResponder
+
+            report = self._report
+            responder = ImportResponder(
+                self._listening.listener,
+                self._names(),
+                lambda: report.health().to_json() | report.extra(),
+            )
+            responder.start()
+        else:
+            self._watchdog.start()
+        try:
+            step = self._load()
+        finally:
+            if responder is not None:
+                self._listening.kept += responder.stop()
+        return await self._blamed(step)
+
+    def _load(self) -> StepResult:
+        from .app.hosted_app import HostedApp
+        from .app.loading import AppError, load
+
+        report = self._report
+        try:
+            loaded = load(self._worker.app, self._worker.version)
+            report.version, report.version_source = loaded.version, loaded.version_source
+            report.path = loaded.path
+            expected = self._context.expected
+            if expected and not same(loaded.version, expected):
+                error = f"the code says version {loaded.version}, the record says {expected}"
+                return self._failed("wrong_version", error)
+            self.hosted_app = HostedApp(report, self._names(), loaded.app)
+        except AppError as error:
+            return self._failed("app_failed", str(error))
+        return StepResult("imported")
+
+    def _names(self) -> frozenset[bytes]:
+        from .http.admission import names_of
+
+        return names_of(self._worker.host, self._worker.port)
+
+    async def start_app(self) -> StepResult:
+        """Run the app's lifespan up to its start; a cold start answers health meanwhile.
+
+        A successor accepts nothing before `up`: what waits in the backlog survives its death.
+        """
+        assert self._listening.listener is not None
+        starting = asyncio.ensure_future(self.hosted_app.start_app())
+        if self._report.state in COMING_UP_STATES and not self._context.standby:
+            await asyncio.sleep(0)
+            if not starting.done():
+                await self._accept()
+        trouble = await starting
+        lack = RuntimeError(trouble)
+        if shortage(lack):
+            raise lack  # the app may be as good as ever
+        self._watchdog.call_off()
+        return await self._blamed(
+            self._failed("app_failed", trouble) if trouble else StepResult("app_up")
+        )
+
+    async def _blamed(self, step: StepResult) -> StepResult:
+        """Set the record back from a build run by hand that can't serve."""
+        if self._report.state in COMING_UP_STATES and step.event in BUILD_AT_FAULT:
+            await self._by_hand.failed(step.reason)
+        return step
+
+    def _failed(self, event: str, error: str) -> StepResult:
+        self._watchdog.call_off()
+        say([error])
+        return StepResult(event, error)
+
+    async def stop_app(self) -> None:
+        """Run the app's lifespan to its end."""
+        if not await self.hosted_app.stop_app(self._worker.drain_timeout):
+            say(["the app's end took too long"])
+
+    async def open(self) -> None:
+        """Let requests through to the app, on connections that are accepted from now on."""
+        self.hosted_app.open()
+        if not self.hosted_app.connections.accepting:
+            await self._accept()
+
+    async def accept_again(self) -> None:
+        """Accept connections on the port that we still hold; who had it from us is gone."""
+        self._listening.is_ours_alone()
+        self.hosted_app.open()
+        await self._accept()
+
+    async def _accept(self) -> None:
+        assert self._listening.listener is not None
+        connections = self.hosted_app.connections
+        connections.kept += self._listening.kept
+        self._listening.kept = []
+        await connections.accept(self._listening.listener)
+
+    async def let_finish(self, keep: bool) -> None:
+        """Stop accepting; finish what is in flight, under a deadline; say what was cut off.
+
+        Connections that are idle are kept for a successor when `keep`.
+        """
+        connections = self.hosted_app.connections
+        try:
+            told = await connections.drain(keep, self._worker.drain_timeout)
+        except Exception as error:  # the app still has to end, the port to be passed on
+            connections.cut()
+            told = [f"everything cut off, since the drain failed: {error!r}"]
+        say(f"on the way out: {sentence}" for sentence in told)
+
+    def close_kept(self) -> None:
+        """Close our copies of the connections kept."""
+        if self.hosted_app is not None:
+            self.hosted_app.connections.close_kept()
+
+    def tick(self) -> None:
+        """Renew what changes by the second."""
+        if self.hosted_app is not None:
+            self.hosted_app.connections.tick()

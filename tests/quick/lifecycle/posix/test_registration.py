@@ -1,0 +1,36 @@
+"""A run says what it wrote into the record, and why."""
+
+from pathlib import Path
+
+import pytest
+
+from incumbent.lifecycle.posix.registration import Registration
+from incumbent.lifecycle.record import Build, Record, encoded, rejected
+from incumbent.lifecycle.record_store import RecordStore
+from incumbent.lifecycle.settings import Worker
+
+from ....isolation import Sandbox
+
+BUILD = Build("1.0.0", "app:app", "python")
+
+
+@pytest.fixture
+def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
+    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
+
+
+@pytest.fixture
+def registration(worker: Worker) -> Registration:
+    return Registration(worker, RecordStore(worker, []), [])
+
+
+def test_a_run_that_settles_for_an_older_version_says_why(
+    worker: Worker, registration: Registration
+):
+    its = rejected(Record(worker.name), BUILD, "it failed", False, 1.0)
+    Path(worker.path("launch.json")).write_bytes(encoded(its))
+    [sentence] = registration.why_older("0.9", "1.0.0")
+    assert sentence.startswith("version 1.0.0 was rejected (it failed); using the worker there is.")
+    assert registration.why_older("1.0.0", "1.0.0") == []
+    assert registration.why_older("0.9", "") == []
+    assert registration.why_older("0.9", "0.9.5") == []

@@ -1,0 +1,67 @@
+"""The record is changed under the guard only, by one at a time."""
+
+from pathlib import Path
+
+import pytest
+
+from incumbent.lifecycle.lock.guard import Guard
+from incumbent.lifecycle.record import Record, numbered
+from incumbent.lifecycle.record_store import RecordStore
+from incumbent.lifecycle.settings import Worker
+
+from ...isolation import Sandbox
+
+
+@pytest.fixture
+def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
+    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
+
+
+def is_guarded(worker: Worker) -> bool:
+    guard = Guard(worker.path("spawn.lock.guard"))
+    free = guard.take(wait=False)
+    guard.give_back()
+    return not free
+
+
+def test_a_change_is_made_under_the_guard_which_is_given_back(worker: Worker):
+    store, seen = RecordStore(worker, []), []
+
+    def change(record: Record) -> Record:
+        seen.append(is_guarded(worker))
+        return numbered(record)
+
+    before, after = store.change(change)
+    assert seen == [True]
+    assert not is_guarded(worker)
+    assert before == Record(worker.name)
+    assert after.generation.number == 1
+    assert store.read() == after
+
+
+def test_a_change_that_fails_gives_the_guard_back_and_writes_nothing(worker: Worker):
+    def change(_: Record) -> Record:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        RecordStore(worker, []).change(change)
+    assert not is_guarded(worker)
+    assert not Path(worker.path("launch.json")).exists()
+
+
+def test_what_is_no_change_is_not_written(worker: Worker):
+    RecordStore(worker, []).change(lambda record: record)
+    assert not Path(worker.path("launch.json")).exists()
+
+
+def test_a_corrupt_record_is_set_aside_under_the_guard_only(worker: Worker):
+    path, notices = Path(worker.path("launch.json")), list[str]()
+    path.write_text("{")
+    store = RecordStore(worker, notices)
+    assert store.read() == Record(worker.name)
+    assert path.read_text() == "{"
+    assert notices == []
+    assert store.change(lambda record: record)[0] == Record(worker.name)
+    assert not path.exists()
+    [notice] = notices
+    assert "was corrupt; set aside as" in notice
