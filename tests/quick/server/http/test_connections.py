@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from incumbent.server.http import connections as module
+from incumbent.server.http import accepting, leaving
 from incumbent.server.http.connections import Connections
 from incumbent.server.http.protocol import HttpConnection
 
@@ -91,7 +91,7 @@ async def turns(number: int = 20) -> None:
 def test_after_a_moment_without_a_descriptor_connections_are_accepted_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(module, "NO_ROOM_S", 0.01)
+    monkeypatch.setattr(accepting, "NO_ROOM_S", 0.01)
 
     async def story() -> bytes:
         async with serving() as (_, listener):
@@ -107,7 +107,7 @@ def test_after_a_moment_without_a_descriptor_connections_are_accepted_again(
 def test_where_every_place_is_taken_an_idle_connection_gives_way(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(module, "room", lambda: 2)
+    monkeypatch.setattr(accepting, "room", lambda: 2)
 
     async def story() -> list[bytes]:
         async with serving() as (_, listener):
@@ -125,7 +125,7 @@ def test_where_every_place_is_taken_an_idle_connection_gives_way(
 def test_where_every_place_is_taken_half_a_request_gives_way_first(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(module, "room", lambda: 2)
+    monkeypatch.setattr(accepting, "room", lambda: 2)
 
     async def story() -> list[bytes]:
         async with serving() as (_, listener):
@@ -232,7 +232,7 @@ def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others
             for _ in range(kept_limit + more):
                 clients.append(client_of(listener))
                 await turns(1)  # the backlog is shorter
-            while len(connections._state.connections) < len(clients):
+            while len(connections.traffic.connections) < len(clients):
                 await asyncio.sleep(0.001)
             assert await connections.drain(True, PATIENCE_S) == []
             kept, closed = len(connections.kept), 0
@@ -252,7 +252,7 @@ def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others
 def test_connections_that_turn_idle_during_a_drain_are_kept_up_to_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(module, "KEPT_LIMIT", 1)
+    monkeypatch.setattr(leaving, "KEPT_LIMIT", 1)
 
     async def story() -> tuple[list[bool], int]:
         go_on = asyncio.Event()
@@ -294,7 +294,7 @@ def test_a_connection_is_idle_when_nothing_is_under_way(says: bytes, idle: bool)
                 if len(says) >= len(REQUEST):
                     await answer(client)
                 await turns()
-                its = connections._state.connections
+                its = connections.traffic.connections
                 return [each.is_idle for each in its if isinstance(each, HttpConnection)]
 
     assert asyncio.run(story()) == [idle]
@@ -305,8 +305,8 @@ def test_a_head_that_has_just_begun_when_its_connection_is_let_go_has_its_moment
         async with serving() as (connections, listener):
             with client_of(listener, REQUEST[:11]) as client:
                 await turns()
-                [connection] = connections._state.connections
-                connections._let_go(connection)
+                [connection] = connections.traffic.connections
+                leaving.Leaving(connections.traffic, False, []).let_go(connection)
                 await turns()
                 client.sendall(REQUEST[11:])
                 return await answer(client)
