@@ -44,7 +44,7 @@ class Spawner(Driver):
     def __init__(self, system: Launcher, restart: bool) -> None:
         super().__init__("spawner", states.IDLE, system)
         self._system = system
-        self._restart = restart
+        self.restart = restart
         self.begun = Run(Generation(), "")
         self.seen: ProbeResult | None = None
         self.error = ""
@@ -67,7 +67,7 @@ class Spawner(Driver):
 
     async def run(self) -> str:
         """Run until verified or failed and give the last event."""
-        self.begun = await self._system.begin(self._restart)
+        self.begun = await self._system.begin(self.restart)
         return await super().run()
 
     @property
@@ -90,9 +90,9 @@ class Spawner(Driver):
             if self._asked:
                 return "recycle_spent"
             self._aim(ask=True)
-            return "restart_wanted" if self._restart else "worker_stale"
+            return "restart_wanted" if self.restart else "worker_stale"
         if saw == h.WORKER_LEAVING:
-            self._aim(ask=self._restart and not self._asked)
+            self._aim(ask=self.restart and not self._asked)
             return "worker_leaving"
         if saw == ELSEWHERE:
             return self._elsewhere()
@@ -115,7 +115,7 @@ class Spawner(Driver):
         if saw == STALE:
             return "older_worker_again" if self._asked else "older_worker"
         if saw == h.WORKER_LEAVING:
-            self._aim(ask=self._restart and not self._asked)
+            self._aim(ask=self.restart and not self._asked)
             return "worker_leaving"
         if saw == ELSEWHERE:
             return await self._wait(HELD) if not self._moved else "moved_already"
@@ -147,7 +147,7 @@ class Spawner(Driver):
         return await self._wait_or_foreign(saw)
 
     async def _ask(self, target: Target) -> str:
-        reply = await self._system.ask(RESTART if self._restart else RECYCLE, target)
+        reply = await self._system.ask(RESTART if self.restart else RECYCLE, target)
         self.detail = reply.reason
         if reply.kind == ACCEPTED:
             self._to_ask = None
@@ -195,7 +195,7 @@ class Spawner(Driver):
         again, self._out_of_reach = self._out_of_reach, there.kind == h.OUT_OF_REACH
         if there.kind == h.DATA_FREE:
             return ""
-        if there.health is not None and self._restart and not self._moved:
+        if there.health is not None and self.restart and not self._moved:
             self.seen = there
             self._to_ask = self._named(there.health)
             return "elsewhere_under_lock"
@@ -245,7 +245,7 @@ class Spawner(Driver):
         if event == child_outcome.CHILD_READY and outcome is not None:
             self.seen = outcome.seen
             older = not at_least(child.build.version, self.begun.wanted)
-            if self._restart and (older or self.attempts.falls_back):
+            if self.restart and (older or self.attempts.falls_back):
                 return "older_child_ready"
         return event
 
@@ -259,7 +259,7 @@ class Spawner(Driver):
         if self.seen.kind in (h.DARK, h.FOREIGN):
             there = await self._system.look_elsewhere()
             if there.health is not None:
-                if self._restart and self.seen.kind == h.DARK:
+                if self.restart and self.seen.kind == h.DARK:
                     return ELSEWHERE
                 self.seen = there
         health = self.seen.health
@@ -267,9 +267,9 @@ class Spawner(Driver):
             return self.seen.kind
         record = await self._system.store.record()
         wanted = self.begun.wanted
-        need = needed(record, wanted, self._restart) if record else wanted
+        need = needed(record, wanted, self.restart) if record else wanted
         fits = not need or at_least(health.version, need)
-        if self._restart:
+        if self.restart:
             fits = fits and self._is_of_this_restart(health, record)
         if fits and health.state in states.SERVING_STATES:
             return FITS
@@ -277,7 +277,7 @@ class Spawner(Driver):
             return h.WORKER_LEAVING
         recorded = record.recorded if record else None
         set_back = recorded is None or newer(wanted, recorded.version)
-        if self._restart and wanted and record is not None and set_back:
+        if self.restart and wanted and record is not None and set_back:
             return REJECTED
         return STALE
 

@@ -161,7 +161,7 @@ class Automata:
         if call[0] != "note" and not driver.engine.final:
             driver.last_event = ""
         held = vars(driver)
-        if isinstance(driver, Spawner) and not driver._restart:
+        if isinstance(driver, Spawner) and not driver.restart:
             driver.begun = driver.begun._replace(noted=None)  # an ensure compares no launches
         if "error" in held:
             driver.error = ""

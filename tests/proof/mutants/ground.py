@@ -10,7 +10,8 @@ STOPPER = "lifecycle/drivers/stopper.py"
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
 LAUNCHER = "lifecycle/posix/launcher.py"
 SERVE_LOCK = "lifecycle/lock/serve_lock.py"
-WORKER = "server/worker.py"
+LISTENING = "server/listening.py"
+SUCCESSOR = "server/successor.py"
 WORLD = "tests/proof/world.py"
 DRIVERS = "tests/quick/lifecycle/drivers/test_one_app.py"
 SERVING = "tests/quick/server/test_serving_alone.py"
@@ -23,9 +24,9 @@ DATA = (
         "rule 17",
         (
             Edit(
-                WORKER,
-                "            if not self._data.take():\n                listener.close()\n",
-                "            if self._data.held:\n                listener.close()\n",
+                LISTENING,
+                "            held_by = self._data.take()\n",
+                '            held_by = ""\n',
             ),
         ),
         ("I9",),
@@ -45,10 +46,9 @@ DATA = (
         "rule 17",
         (
             Edit(
-                WORKER,
-                "            if not self._data.take():\n                listener.close()\n",
-                "            if not self._data.take() and not self._data:\n"
-                "                listener.close()\n",
+                LISTENING,
+                "            if held_by:\n                listener.close()\n",
+                "            if held_by and not self._data:\n                listener.close()\n",
             ),
         ),
         (),
@@ -97,7 +97,7 @@ DATA = (
         "rule 17",
         (
             Edit(
-                WORKER,
+                SUCCESSOR,
                 "            self._data.fd if takes_lock else -1,\n",
                 "            -1,\n",
             ),
@@ -119,7 +119,7 @@ DATA = (
         "rule 18",
         (
             Edit(
-                WORKER,
+                LISTENING,
                 "            listener = passed or self._new_listener()\n",
                 "            listener = passed or self._new_listener()\n"
                 "            guard.give_back()\n",
@@ -232,7 +232,8 @@ DATA = (
             Edit(
                 SPAWNER,
                 '                return "move_asked"',
-                '                await self._system.lock.release()\n                return "move_asked"',
+                "                await self._system.lock.release()\n"
+                '                return "move_asked"',
             ),
         ),
         ("I5",),
@@ -246,7 +247,7 @@ DATA = (
         (
             Edit(
                 SPAWNER,
-                "        if there.health is not None and self._restart and not self._moved:\n",
+                "        if there.health is not None and self.restart and not self._moved:\n",
                 "        if there.health is not None and not self._moved:\n",
             ),
         ),
@@ -386,7 +387,7 @@ NUMBERS = (
         "rule 26",
         (
             Edit(
-                "lifecycle/posix/lock_holder.py",
+                "lifecycle/posix/child_processes.py",
                 "{GENERATION_VARIABLE: str(generation)}",
                 '{GENERATION_VARIABLE: ""}',
             ),
@@ -434,8 +435,8 @@ NUMBERS = (
         (
             Edit(
                 LAUNCHER,
-                "        noted = self._noted or after.generation\n",
-                "        seen = self._probe(self.worker.host, self.worker.port).health\n"
+                "        noted = self._noted or record.generation\n",
+                "        seen = (await self.probe()).health\n"
                 "        noted = self._noted or (seen.generation if seen else Generation())\n",
             ),
         ),
@@ -457,11 +458,11 @@ NUMBERS = (
         "rule 28",
         (
             Edit(
-                WORKER,
-                "        node, network = os.uname().nodename, network_id()\n",
-                "        self._generation = self._generation._replace(number=0)\n"
+                LISTENING,
+                "        place = worker.host, worker.port, network_id(), os.uname().nodename\n",
+                "        report.generation = report.generation._replace(number=0)\n"
                 "        self._number_ourselves()\n"
-                "        node, network = os.uname().nodename, network_id()\n",
+                "        place = worker.host, worker.port, network_id(), os.uname().nodename\n",
             ),
         ),
         ("I12",),

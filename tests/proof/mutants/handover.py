@@ -75,8 +75,8 @@ HANDOVER = (
         (
             Edit(
                 WORKER_DRIVER,
-                " "
-                "       event = await self.attempts.spawn_standby(self._port.children.can_pass_socket)\n",
+                "        event = await self.attempts.spawn_standby("
+                "self._port.children.can_pass_socket)\n",
                 "        number_launch = self._port.store.number_launch\n\n"
                 "        async def number_own() -> object:\n"
                 "            launch = await number_launch()\n"
@@ -84,8 +84,8 @@ HANDOVER = (
                 "            build = record.recorded._replace(version=self._version)\n"
                 "            return launch._replace(record=record._replace(recorded=build))\n\n"
                 "        self._port.store.number_launch = number_own\n"
-                " "
-                "       event = await self.attempts.spawn_standby(self._port.children.can_pass_socket)\n",
+                "        event = await self.attempts.spawn_standby("
+                "self._port.children.can_pass_socket)\n",
             ),
         ),
         ("V5", "L2", "L3"),

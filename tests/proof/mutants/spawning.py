@@ -168,7 +168,7 @@ SPAWNING = (
                 SPAWNER,
                 "        wanted = self.begun.wanted\n",
                 "        wanted = self.begun.wanted\n"
-                "        if self._restart and record and record.recorded:\n"
+                "        if self.restart and record and record.recorded:\n"
                 "            wanted = record.recorded.version\n",
             ),
         ),

@@ -11,6 +11,7 @@ import pytest
 from incumbent.lifecycle.drivers.ports import Child
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import DARK, DATA_FREE, DATA_HELD, OUT_OF_REACH
+from incumbent.lifecycle.lock.guard import Guard
 from incumbent.lifecycle.lock.open_file_lock import SUPPORTED
 from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, is_held, network_id
 from incumbent.lifecycle.pid_file import write
@@ -18,6 +19,7 @@ from incumbent.lifecycle.posix.child_process import GENERATION_VARIABLE, TAKES_S
 from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.record import Build, decoded
 from incumbent.lifecycle.settings import Worker
+from incumbent.server import data_hold
 from incumbent.server.process import socket_passing
 
 from ...isolation import Sandbox
@@ -55,22 +57,22 @@ def launcher(worker: Worker) -> PosixLauncher:
 
 def test_a_worker_that_listens_has_the_serve_lock(worker, monkeypatch):
     parent = holder(worker)
-    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     assert listened(one).event == "listen_ok"
     assert is_held(worker.path("serve.lock"))
-    asyncio.run(one.close())
+    asyncio.run(one.address.close())
     assert not is_held(worker.path("serve.lock"))
-    asyncio.run(parent.release())
+    asyncio.run(parent.lock.release())
 
 
 def test_a_worker_does_not_listen_where_somebody_serves_the_data(worker, monkeypatch):
     other, parent = held(worker), holder(worker)
-    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     assert listened(one).event == "data_held"
     assert is_dark(worker)
     other.close()
-    asyncio.run(one.close())
-    asyncio.run(parent.release())
+    asyncio.run(one.address.close())
+    asyncio.run(parent.lock.release())
 
 
 class Looking(ServeLock):
@@ -80,7 +82,7 @@ class Looking(ServeLock):
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(worker.path("serve.lock"))
-        self._guard = launcher(worker).guard()
+        self._guard = Guard(worker.path("spawn.lock.guard"))
 
     def take(self) -> bool:
         """Take the lock."""
@@ -91,39 +93,40 @@ class Looking(ServeLock):
 
 def test_the_serve_lock_is_taken_under_the_guard_of_the_listen(worker, monkeypatch):
     parent = holder(worker)
-    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
-    one._data = looking = Looking(worker)
+    looking = Looking(worker)
+    monkeypatch.setattr(data_hold, "ServeLock", lambda _: looking)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     assert listened(one).event == "listen_ok"
     assert looking.held
     assert not looking.guard_was_free
-    asyncio.run(one.close())
-    asyncio.run(parent.release())
+    asyncio.run(one.address.close())
+    asyncio.run(parent.lock.release())
 
 
 def test_the_serve_lock_goes_with_the_socket(worker, monkeypatch):
     one, theirs = passing(worker, monkeypatch)
     build = BUILD._replace(strategies=("seamless", TAKES_SERVE_LOCK))
-    assert asyncio.run(one.pass_socket(Child(1, build)))
+    assert asyncio.run(one.children.pass_socket(Child(1, build)))
     received = socket_passing.receive(theirs)
-    asyncio.run(one.close())
+    asyncio.run(one.address.close())
     assert received is not None
     assert is_held(worker.path("serve.lock"))
     successor = ServeLock(worker.path("serve.lock"))
     successor.adopt(received.serve_lock)
     successor.close()
     assert not is_held(worker.path("serve.lock"))
-    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+    for each in (received.listener, theirs, one.processes.unsettled.pop(1).pipe):
         each.close()
 
 
 def test_a_build_that_knows_no_serve_lock_is_not_given_one(worker, monkeypatch):
     one, theirs = passing(worker, monkeypatch)
-    assert asyncio.run(one.pass_socket(Child(1, BUILD._replace(strategies=("seamless",)))))
+    assert asyncio.run(one.children.pass_socket(Child(1, BUILD._replace(strategies=("seamless",)))))
     received = socket_passing.receive(theirs)
-    asyncio.run(one.close())
+    asyncio.run(one.address.close())
     assert received is not None
     assert received.serve_lock == -1
-    for each in (received.listener, theirs, one._processes.pop(1).pipe):
+    for each in (received.listener, theirs, one.processes.unsettled.pop(1).pipe):
         each.close()
 
 
@@ -132,7 +135,7 @@ def test_a_build_that_knows_no_serve_lock_is_not_given_one(worker, monkeypatch):
 
 def test_a_launch_is_numbered_where_the_record_is_read(worker):
     one = launcher(worker)
-    first, second = asyncio.run(one.number_launch()), asyncio.run(one.number_launch())
+    first, second = asyncio.run(one.store.number_launch()), asyncio.run(one.store.number_launch())
     assert first is not None
     assert second is not None
     assert second.generation.after(first.generation)
@@ -143,17 +146,17 @@ def test_a_launch_is_numbered_where_the_record_is_read(worker):
 
 def test_a_child_keeps_the_number_that_its_parent_gave_it(worker, monkeypatch):
     parent = holder(worker)
-    launch = asyncio.run(parent.number_launch())
+    launch = asyncio.run(parent.store.number_launch())
     assert launch is not None
-    asyncio.run(parent.number_launch())
+    asyncio.run(parent.store.number_launch())
     monkeypatch.setenv(GENERATION_VARIABLE, str(launch.generation))
-    one = port_of(worker, monkeypatch, TOKEN=parent.lock_token)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     assert listened(one).event == "listen_ok"
-    assert one.health().generation == launch.generation
-    asyncio.run(one.name_holder())
-    assert one.health().generation == launch.generation
-    asyncio.run(one.close())
-    asyncio.run(parent.release())
+    assert one.report.health().generation == launch.generation
+    asyncio.run(one.address.name_holder())
+    assert one.report.health().generation == launch.generation
+    asyncio.run(one.address.close())
+    asyncio.run(parent.lock.release())
 
 
 def test_a_child_is_given_the_number_of_its_launch(worker, sandbox):
@@ -162,17 +165,17 @@ def test_a_child_is_given_the_number_of_its_launch(worker, sandbox):
     said = sandbox.root / "said"
     Path(build.python).write_text(f'#!/bin/sh\necho "${GENERATION_VARIABLE}" > "{said}"\n')
     Path(build.python).chmod(0o755)
-    child = asyncio.run(parent.spawn(build, Generation("ab", 7), False))
-    process = parent.process(child)
+    child = asyncio.run(parent.children.spawn(build, Generation("ab", 7), False))
+    process = parent.processes.process(child)
     assert process.reap(20) == 0
     assert said.read_text() == "ab:7\n"
     process.let_go()
-    asyncio.run(parent.release())
+    asyncio.run(parent.lock.release())
 
 
 def test_a_run_notes_the_number_in_the_file_whoever_answers(worker):
     one = launcher(worker)
-    launch = asyncio.run(one.number_launch())
+    launch = asyncio.run(one.store.number_launch())
     assert launch is not None
     run = asyncio.run(launcher(worker).begin(True))
     assert run.noted == launch.generation
