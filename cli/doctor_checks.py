@@ -30,9 +30,9 @@ from incumbent.lifecycle.record import (
     NewerFormatError,
     Record,
     Rejection,
-    decoded,
     rejection_of,
 )
+from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.runs import another_address, describe
 from incumbent.lifecycle.service import check_service
 from incumbent.lifecycle.settings import LEASE_S, Worker

@@ -1,4 +1,4 @@
-"""Says things to people; what came from elsewhere can be read there, and do nothing else."""
+"""Says things to people, in which what came from elsewhere can do nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes folders and files for their user alone, whatever the umask."""
+"""Makes what only its user can read, whatever the umask."""
 
 from __future__ import annotations
 

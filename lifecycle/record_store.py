@@ -1,11 +1,12 @@
-"""The launch record in its file, read and changed under the guard of the data dir."""
+"""The launch record in its file, changed under the guard of the data dir."""
 
 from __future__ import annotations
 
 from . import files
 from .errors import AnotherServiceError
 from .lock.guard import Guard
-from .record import AnothersRecordError, Record, decoded, encoded
+from .record import AnothersRecordError, Record
+from .record_format import decoded, encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -256,8 +256,7 @@ def _port(value: object) -> int:
 
 
 def _app(value: object) -> str:
-    module, colon, attribute = str(value).partition(":")
-    if not (module and colon and attribute):
+    if not all(str(value).partition(":")):
         raise ValueError("module:attribute")
     return str(value)
 

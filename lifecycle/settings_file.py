@@ -1,4 +1,4 @@
-"""What a settings file says that strict JSON does not take, and what is wrong with it.
+"""What a settings file says, also in ways that strict JSON does not take.
 
 A hook whose file is as the first run wrote it, or strict JSON, never imports this.
 """

@@ -1,4 +1,4 @@
-"""What the worker tells of itself, and what its endpoints may ask of it."""
+"""The worker as its endpoints see it."""
 
 from __future__ import annotations
 

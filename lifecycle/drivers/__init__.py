@@ -1,1 +1,1 @@
-"""What to do next, for a launcher, a stop and a worker; the OS is behind ports."""
+"""What a launcher, a stop run, a worker is to do next; the OS is behind ports."""

@@ -18,8 +18,11 @@ from .ports import (
     RESTART,
     SHUTDOWN,
     Request,
-    WorkerPort,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .worker_ports import WorkerPort
 
 _EXIT_CODES = {
     "listen_lost": EXIT_LOST,

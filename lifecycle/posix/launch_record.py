@@ -1,4 +1,4 @@
-"""The launch record as one who may hold the spawn lock reads and changes it."""
+"""The launch record, changed by one who holds the spawn lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uvicorn's protocols, made to tell their host what becomes of requests and connections."""
+"""uvicorn's protocols, made to tell their host what becomes of each request."""
 
 from __future__ import annotations
 

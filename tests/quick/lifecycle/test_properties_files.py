@@ -30,11 +30,10 @@ from incumbent.lifecycle.record import (
     NewerFormatError,
     Record,
     Rejection,
-    decoded,
-    encoded,
     marked_good,
     rejected,
 )
+from incumbent.lifecycle.record_format import decoded, encoded
 from incumbent.lifecycle.settings import Worker
 
 PROFILE = settings(print_blob=True, deadline=None, max_examples=150)

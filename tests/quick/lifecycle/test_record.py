@@ -15,9 +15,7 @@ from incumbent.lifecycle.record import (
     NewerFormatError,
     Record,
     candidates,
-    decoded,
     differing,
-    encoded,
     marked_good,
     needed,
     registered,
@@ -25,6 +23,7 @@ from incumbent.lifecycle.record import (
     rejection_of,
     without_gone,
 )
+from incumbent.lifecycle.record_format import decoded, encoded
 
 NOW = 1_000_000.0
 EMPTY = Record("incumbent")

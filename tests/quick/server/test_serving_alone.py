@@ -17,7 +17,8 @@ from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, is_held, netw
 from incumbent.lifecycle.pid_file import write
 from incumbent.lifecycle.posix.child_process import GENERATION_VARIABLE, TAKES_SERVE_LOCK
 from incumbent.lifecycle.posix.launcher import PosixLauncher
-from incumbent.lifecycle.record import Build, decoded
+from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
 from incumbent.server import data_hold
 from incumbent.server.process import socket_passing

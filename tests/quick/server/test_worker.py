@@ -19,7 +19,8 @@ from incumbent.lifecycle.drivers.ports import Child, StepResult
 from incumbent.lifecycle.posix import child_process
 from incumbent.lifecycle.posix.child_process import Process
 from incumbent.lifecycle.posix.launcher import PosixLauncher
-from incumbent.lifecycle.record import Build, decoded
+from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
 from incumbent.server.process import socket_passing
 from incumbent.server.process.logs import Output

@@ -10,7 +10,8 @@ import pytest
 
 from incumbent.lifecycle.lock.guard import Guard
 from incumbent.lifecycle.posix.launcher import PosixLauncher
-from incumbent.lifecycle.record import Build, Record, decoded
+from incumbent.lifecycle.record import Build, Record
+from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
 
 from ....isolation import Sandbox

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from incumbent.lifecycle.posix.registration import Registration
-from incumbent.lifecycle.record import Build, Record, encoded, rejected
+from incumbent.lifecycle.record import Build, Record, rejected
+from incumbent.lifecycle.record_format import encoded
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 
