@@ -15,7 +15,6 @@ from ..machine.tables import Row
 from ..record_store import RecordStore
 from ..settings import Worker
 from ..trace import Trace
-from .admin_call import ask
 from .child_processes import ChildProcesses
 from .launch_record import LaunchRecord
 from .launched_children import LaunchedChildren
@@ -111,6 +110,8 @@ class PosixLauncher:
 
     async def ask(self, what: str, target: Target) -> Reply:
         """Ask that one worker to hand over or to shut down."""
+        from .admin_call import ask  # most runs ask nothing
+
         return ask(self.worker, what, target, self.notices)
 
     async def pause(self) -> bool:

@@ -71,7 +71,7 @@ def test_one_mistake_changes_one_place():
         assert text.endswith(CODE.encode()[mutant.end :].decode())
 
 
-@pytest.mark.parametrize("path", ["lifecycle/posix/launcher.py", "server/http/connections.py"])
+@pytest.mark.parametrize("path", ["lifecycle/posix/launcher.py", "server/http/draining.py"])
 def test_each_mutant_of_a_module_compiles_and_has_a_name_of_its_own(path: str):
     found, text = mutants_in(path), (REPOSITORY / path).read_text()
     for mutant in found:
