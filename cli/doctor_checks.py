@@ -30,7 +30,6 @@ from incumbent.lifecycle.record import (
     NewerFormatError,
     Record,
     Rejection,
-    rejection_of,
 )
 from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.runs import another_address, describe
@@ -313,8 +312,7 @@ def _gone(build: Build, why: str) -> Finding:
 
 def _still_counts(record: Record, rejection: Rejection) -> bool:
     """Whether a launcher would still refuse this build; what a newer one has overtaken is past."""
-    build = Build(rejection.version, rejection.app, "", fingerprint=rejection.fingerprint)
-    if rejection_of(record, build, time.time()) is None:
+    if not rejection.counts(time.time()):
         return False
     return record.recorded is None or not newer(record.recorded.version, rejection.version)
 

@@ -69,6 +69,10 @@ class Registration:
             self._notices.append(_gone_sentence(version, whys[version]))
         if rejection is not None:
             self._notices.append(_rejected_sentence(rejection.version, rejection.reason))
+        replaced = before.recorded
+        if replaced is not None and own.same_as(after.recorded) and not own.same_as(replaced):
+            if not newer(own.version, replaced.version) and replaced.version not in gone:
+                self._notices.append(_replaced_sentence(replaced, own))
         return after
 
     def give_way(self) -> bool:
@@ -147,6 +151,13 @@ def _gives_way(seen: ProbeResult, recorded: Build | None) -> bool:
     if seen.kind != h.WORKER_SERVING or seen.health is None:
         return seen.kind in (h.DARK, h.WORKER_LEAVING)
     return recorded is not None and newer(recorded.version, seen.health.version)
+
+
+def _replaced_sentence(replaced: Build, own: Build) -> str:
+    return (
+        f"the recorded version {replaced.version} ({replaced.app}, by {replaced.python}) "
+        f"gives way to version {own.version} of this install"
+    )
 
 
 def _gone_sentence(version: str, why: str) -> str:

@@ -37,7 +37,7 @@ UNTAKEN: Final[Mapping[Key, str]] = {
     ("spawner", ("launches_spent", "handing-off", "failed")): (
         "two launches, then a joined handover that is overdue: too deep for the search of scripts"
     ),
-    ("spawner", ("nothing_recorded", "handing-off", "failed")): (
+    ("spawner", ("nothing_to_try", "handing-off", "failed")): (
         "a replay's first worker is good: the record is emptied only where nothing ever was"
     ),
     ("spawner", ("data_held_elsewhere", "spawning", "failed")): ("it takes two network namespaces"),

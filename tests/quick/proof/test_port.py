@@ -203,7 +203,7 @@ class SimulatedPort:
         begin = self._world.automata.begin(("worker", False, "1"))
         build = self._world.number_of_build(build_of("1"))
         for actor in map(self._actor, NAMES):
-            self._state[actor] = (begin, 0, 0, 0, 0, 0, build, 0, 0, 0, 0, 0, (), 0, 0)
+            self._state[actor] = (begin, 0, 0, 0, 0, 0, build, 0, 0, 0, 0, 0, (), 0, 0, 0)
 
     def _actor(self, name: str) -> int:
         return self._world.first_worker + NAMES.index(name)
