@@ -70,9 +70,14 @@ class Registration:
         if rejection is not None:
             self._notices.append(_rejected_sentence(rejection.version, rejection.reason))
         replaced = before.recorded
-        if replaced is not None and own.same_as(after.recorded) and not own.same_as(replaced):
-            if not newer(own.version, replaced.version) and replaced.version not in gone:
-                self._notices.append(_replaced_sentence(replaced, own))
+        if (
+            replaced is not None
+            and replaced.version not in gone
+            and own.same_as(after.recorded)
+            and not own.same_as(replaced)
+            and not newer(own.version, replaced.version)
+        ):
+            self._notices.append(_replaced_sentence(replaced, own))
         return after
 
     def give_way(self) -> bool:

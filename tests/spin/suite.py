@@ -11,6 +11,10 @@ NOBODY = 15
 
 PROTOCOL, LOCK = "protocol.pml", "lock.pml"
 
+# Models that say what the first edition did: searched again once they know the serve lock, the
+# numbers of launches, the worker that names itself.
+BEHIND = frozenset({PROTOCOL})
+
 Defines = Mapping[str, int]
 
 
