@@ -33,6 +33,7 @@ class LaunchAttempts:
         self._holder = holder
         self.count = 0
         self.failed: tuple[Build, ...] = ()  # by their own fault, in this run
+        self.order: tuple[Build, ...] = ()  # what might be launched when the run first spawned
         self._late: ChildExit | None = None
         self.child: Child | None = None
         self.outcome: ChildExit | None = None
@@ -41,7 +42,7 @@ class LaunchAttempts:
     def begin(self) -> None:
         """Count from nothing: another handover begins."""
         self.count = 0
-        self.failed = ()
+        self.failed = self.order = ()
 
     @property
     def falls_back(self) -> bool:
@@ -73,6 +74,7 @@ class LaunchAttempts:
         if fits is not None and not await fits(build):
             return "unfit"
         self.count += 1
+        self.order = self.order or launch.candidates
         self.child = await self._holder.children.spawn(build, launch.generation, fits is not None)
         self.detail = f"pid={self.child.pid} version={build.version}"
         return "spawned"
@@ -97,8 +99,12 @@ class LaunchAttempts:
         return word if ours and not self.spent else f"{word}_last"
 
     def _choice(self, candidates: tuple[Build, ...]) -> Build | None:
-        """Give the first that did not fail in this run."""
-        for build in candidates:
+        """Give the first that did not fail in this run.
+
+        What was registered since the run's first launch comes last: it is the next run's to try.
+        """
+        known = [b for b in candidates if any(b.same_as(other) for other in self.order)]
+        for build in (*known, *candidates):
             if not any(build.same_as(other) for other in self.failed):
                 return build
         return None

@@ -176,7 +176,7 @@ class Automata:
             if call[0] not in _JUDGING:
                 attempts.outcome = FORGOTTEN
             if isinstance(driver, WorkerDriver) and where not in _ATTEMPTS_NEEDED_IN:
-                attempts.count = attempts.failed = FORGOTTEN
+                attempts.count = attempts.failed = attempts.order = FORGOTTEN
         for name, needed_in in _NEEDED_IN.items():
             just_set = call[0] in _KEEPING.get(name, ())
             if name in held and where not in needed_in and not just_set:

@@ -45,6 +45,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("worker", "pipe_closed", states.STANDBY, states.STOPPED): (
         "a standby that is importing can't hear its pipe; it does once it is ready"
     ),
+    ("spawner", "moved_already", states.HANDING_OFF, states.FAILED): (
+        "it takes a worker moved, another one at home that hands over and goes, a third elsewhere: "
+        "beyond the processes of every world"
+    ),
     ("worker", "data_held", states.IDLE, states.FAILED): (
         "a launcher looks at the serve lock before it spawns, and its child's token is compared "
         "first: only a worker run by hand comes so far"

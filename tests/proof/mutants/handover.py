@@ -80,9 +80,8 @@ HANDOVER = (
                 "        number_launch = self._port.store.number_launch\n\n"
                 "        async def number_own() -> object:\n"
                 "            launch = await number_launch()\n"
-                "            record = launch.record\n"
-                "            build = record.recorded._replace(version=self._version)\n"
-                "            return launch._replace(record=record._replace(recorded=build))\n\n"
+                "            own = launch.candidates[0]._replace(version=self._version)\n"
+                "            return launch._replace(candidates=(own,))\n\n"
                 "        self._port.store.number_launch = number_own\n"
                 "        event = await self.attempts.spawn_standby("
                 "self._port.children.can_pass_socket)\n",

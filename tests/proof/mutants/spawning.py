@@ -183,13 +183,13 @@ SPAWNING = (
         (
             Edit(
                 ATTEMPTS,
-                "            self.failed = (*self.failed, build)\n",
-                "            self.failed = ()\n",
+                "        for build in (*known, *candidates):\n",
+                "        for build in (*candidates, *known):\n",
             ),
         ),
         ("V5",),
         (TWO_FAIL,),
-        f"{TESTS}::test_the_second_attempt_of_a_launcher_spawns_the_good_build",
+        f"{TESTS}::test_what_was_registered_since_the_first_launch_is_tried_last",
     ),
     Fault(
         "rule 9: the good build's first failure rejects it",

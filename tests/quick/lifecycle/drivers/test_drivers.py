@@ -301,6 +301,14 @@ def test_the_second_attempt_of_a_launcher_spawns_the_good_build():
     assert system.spawned == ["2", "1"]
 
 
+def test_what_was_registered_since_the_first_launch_is_tried_last():
+    since = record("3", "1", "2")
+    _, system, _ = ensured(
+        probe=[DARK_PORT], record=[record("2", "1"), record("2", "1"), since], watch=[DIED]
+    )
+    assert system.spawned == ["2", "1"]
+
+
 def test_a_run_launches_twice_at_most():
     lost = [ChildExit(EXIT_LOST)]
     event, system, _ = ensured(probe=[DARK_PORT], record=[record("2", "2")], watch=lost)
