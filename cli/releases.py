@@ -199,6 +199,7 @@ def worker_for(worker: Worker, release: Release) -> Worker:
         start_timeout=worker.start_timeout,
         drain_timeout=worker.drain_timeout,
         lock_timeout=worker.lock_timeout,
+        hang_timeout=worker.hang_timeout,
         timeout=worker.timeout,
         pass_env=worker.pass_env,
         environ=environment,

@@ -29,6 +29,7 @@ MARGIN_S = 5.0  # for what no budget counts: a busy machine, a slow disk
 START_S = 15.0  # from spawn to the first healthy answer; 50 times a bare start
 DRAIN_S = 5.0  # for the requests in flight
 LOCK_S = 5.0  # a serving worker waits this long for the spawn lock
+HANG_S = 60.0  # longer than any launcher waits for an answer
 
 REBIND = "rebind"
 STRATEGIES = ("seamless", REBIND)
@@ -41,8 +42,9 @@ class Worker:
 
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
-    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take. A
-    settings file names no `python`; one that can't be read is refused, with its line. `pass_env`
+    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take; a
+    worker whose event loop stands still for `hang_timeout` ends, 0 is never. A settings file names
+    no `python`; one that can't be read is refused, with its line. `pass_env`
     are names, or beginnings such as `MYTOOL_*`, of variables that the app gets too. In the
     environment of a worker of another name the `INCUMBENT_*` variables are that worker's, so don't
     count. Raises SettingsError for a value that can't be, TrustError for a data dir that is not
@@ -55,6 +57,7 @@ class Worker:
         "drain_timeout",
         "environ",
         "handover",
+        "hang_timeout",
         "host",
         "lock_timeout",
         "log_level",
@@ -83,6 +86,7 @@ class Worker:
         start_timeout: float | None = None,
         drain_timeout: float | None = None,
         lock_timeout: float | None = None,
+        hang_timeout: float | None = None,
         timeout: float | None = None,
         pass_env: str | Iterable[str] | None = None,
         environ: Mapping[str, str] | None = None,
@@ -143,6 +147,7 @@ class Worker:
         self.start_timeout: float = pick("start_timeout", start_timeout, START_S, _start_seconds)
         self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
+        self.hang_timeout: float = pick("hang_timeout", hang_timeout, HANG_S, _seconds_or_off)
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
         if file:
@@ -276,6 +281,10 @@ def _seconds(value: object) -> float:
     if not 0 < seconds < 1e6:
         raise ValueError("a positive number of seconds")
     return seconds
+
+
+def _seconds_or_off(value: object) -> float:
+    return 0.0 if str(value) in ("0", "0.0") else _seconds(value)
 
 
 def _start_seconds(value: object) -> float:

@@ -27,6 +27,7 @@ KEYS = (
     ("start_timeout", "15", "seconds from a worker's start to its first healthy answer"),
     ("drain_timeout", "5", "seconds that requests in flight may take when the worker leaves"),
     ("lock_timeout", "5", "seconds that a worker which serves waits for the spawn lock"),
+    ("hang_timeout", "60", "seconds that a worker's event loop may stand still; 0 is for ever"),
     ("timeout", "50", "seconds that one start, restart or stop may take"),
     ("pass_env", '"MYTOOL_*,AWS_PROFILE"', "further variables that the app gets, or beginnings"),
 )

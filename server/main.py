@@ -22,16 +22,19 @@ from incumbent.lifecycle.health import NO_ADDRESS
 from incumbent.lifecycle.messages import json_row, say
 from incumbent.lifecycle.posix.child_process import environment_for
 from incumbent.lifecycle.record import Build
-from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.settings import HANG_S, Worker
 from incumbent.lifecycle.shortage import shortage
 
 from .process.descriptors import raise_limit
+from .process.hang_watch import (
+    TICK_S,
+    HangWatch,
+    end_if_the_loop_stands_still_longer_than_hang_timeout,
+)
 from .process.logs import Output
 from .process.service_manager import FROM_MANAGER, Manager
 from .process.spawn_context import SpawnContext
 from .worker import PosixWorker
-
-TICK_S = 0.5  # so that a data dir that is gone is noticed within a second, also on a busy machine
 
 
 def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
@@ -58,7 +61,9 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         _say_the_rest()
         return code
     try:
-        driver = asyncio.run(_serve(worker, context, output, manager))
+        driver = end_if_the_loop_stands_still_longer_than_hang_timeout(
+            lambda: asyncio.run(_serve(worker, context, output, manager))
+        )
     except (MemoryError, OSError, RuntimeError, ImportError) as error:
         why = shortage(error)
         if not why:
@@ -159,11 +164,13 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
 async def _serve(
     worker: Worker, context: SpawnContext, output: Output, manager: Manager
 ) -> WorkerDriver:
-    port = PosixWorker(worker, context, output, manager)
+    watch = HangWatch(hang_timeout(worker, context), worker.start_timeout, worker.drain_timeout)
+    port = PosixWorker(worker, context, output, manager, watch)
     port.requests.hear_signals()
     driver = WorkerDriver(port, context.standby, worker.version, manager.respawns)
     port.report.state = driver.state
-    ticking = asyncio.ensure_future(_tick(port, output))
+    watch.enter(driver.state)
+    ticking = asyncio.ensure_future(_tick(port, output, watch))
     try:
         await driver.run()
     except BaseException:
@@ -177,8 +184,15 @@ async def _serve(
     return driver
 
 
-async def _tick(port: PosixWorker, output: Output) -> None:
+def hang_timeout(worker: Worker, context: SpawnContext) -> float:
+    """Give how long the loop may stand still; for ever where a debugger may stand, by default."""
+    at_terminal = context.by_hand and os.isatty(0)
+    return 0.0 if at_terminal and worker.hang_timeout == HANG_S else worker.hang_timeout
+
+
+async def _tick(port: PosixWorker, output: Output, watch: HangWatch) -> None:
     while True:
         await asyncio.sleep(TICK_S)
+        watch.tick()
         port.tick()
         output.rotate()

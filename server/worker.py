@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import time
 from typing import Any
@@ -24,6 +25,7 @@ from .hosting import Hosting
 from .listening import Listening
 from .parent import Parent
 from .process.forked import leave_children
+from .process.hang_watch import LOG_FD, HangWatch
 from .process.logs import Output
 from .process.service_manager import Manager
 from .process.spawn_context import SpawnContext
@@ -39,9 +41,15 @@ class PosixWorker:
     """The worker's rooms on real sockets, files and processes."""
 
     def __init__(
-        self, worker: Worker, context: SpawnContext, output: Output, manager: Manager
+        self,
+        worker: Worker,
+        context: SpawnContext,
+        output: Output,
+        manager: Manager,
+        hang_watch: HangWatch,
     ) -> None:
         self.worker = worker
+        self._hang_watch = hang_watch
         self.notices: list[str] = []
         self._context, self._output, self._manager = context, output, manager
         self._wait_until = 0.0
@@ -74,6 +82,7 @@ class PosixWorker:
     async def note(self, row: Row, detail: str) -> None:
         """Write one transition to the trace; from here on health tells of it."""
         self.report.state = row.dest
+        self._hang_watch.enter(row.dest)
         if self._data.takes_our_lines:
             self._trace.generation = self.report.generation.number
             self._trace.note(row, detail)
@@ -108,6 +117,7 @@ class PosixWorker:
 
     def last_act(self) -> None:
         """Leave nothing behind when the watchdog ends the process."""
+        faulthandler.dump_traceback(LOG_FD)
         row = Row("own_deadline", self.report.state, "failed")
         if self.address.listener is not None:
             pid_file.remove(self.worker.path("worker.pid"))

@@ -254,6 +254,7 @@ def settings_of(worker: Worker) -> dict[str, str]:
         "INCUMBENT_START_TIMEOUT": f"{worker.start_timeout:g}",
         "INCUMBENT_DRAIN_TIMEOUT": f"{worker.drain_timeout:g}",
         "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
+        "INCUMBENT_HANG_TIMEOUT": f"{worker.hang_timeout:g}",
     }
     return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 

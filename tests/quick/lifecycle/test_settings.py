@@ -187,6 +187,19 @@ def test_a_start_budget_that_outlives_the_lease_is_refused(environ):
         Worker(start_timeout=LEASE_S - MARGIN_S, environ=environ)
 
 
+@pytest.mark.parametrize("said", [0, "0", 2.5])
+def test_a_hang_timeout_may_be_nothing(environ, said):
+    assert Worker(hang_timeout=said, environ=environ).hang_timeout == float(said)
+    by_variable = environ | {"INCUMBENT_HANG_TIMEOUT": str(said)}
+    assert Worker(environ=by_variable).hang_timeout == float(said)
+
+
+@pytest.mark.parametrize("said", [-1, "never", ""])
+def test_a_hang_timeout_that_is_no_time_is_refused(environ, said):
+    with pytest.raises(SettingsError):
+        Worker(hang_timeout=said, environ=environ)
+
+
 def test_a_waiter_outlasts_a_handover_with_its_rollback(environ):
     worker = Worker(environ=environ)
     spent = worker.lock_timeout + worker.drain_timeout + 2 * worker.start_timeout

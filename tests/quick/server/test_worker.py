@@ -23,6 +23,7 @@ from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
 from incumbent.server.process import socket_passing
+from incumbent.server.process.hang_watch import HangWatch
 from incumbent.server.process.logs import Output
 from incumbent.server.process.service_manager import Manager
 from incumbent.server.process.spawn_context import SpawnContext
@@ -46,7 +47,8 @@ def port_of(worker: Worker, monkeypatch: pytest.MonkeyPatch, **passed: str) -> P
         monkeypatch.setenv(getattr(child_process, f"{name}_VARIABLE"), text)
     context = SpawnContext(by_hand=False)
     output = Output(worker.path("logs", "worker.log"), context.early, worker.log_level)
-    return PosixWorker(worker, context, output, Manager({}, by_hand=False))
+    watch = HangWatch(0, worker.start_timeout, worker.drain_timeout)
+    return PosixWorker(worker, context, output, Manager({}, by_hand=False), watch)
 
 
 def holder(worker: Worker) -> PosixLauncher:

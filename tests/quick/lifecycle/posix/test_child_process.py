@@ -165,7 +165,7 @@ def test_a_registered_worker_gets_no_secret_by_chance(worker: Worker, name: str,
 def test_a_registered_worker_gets_its_settings(worker: Worker):
     worker.environ = {"PYTHONPATH": os.pathsep.join(["code", "/lib"])}
     worker.start_timeout, worker.drain_timeout, worker.lock_timeout = 1.5, 2.0, 30.0
-    worker.handover, worker.log_level = "rebind", "debug"
+    worker.handover, worker.log_level, worker.hang_timeout = "rebind", "debug", 0.0
     assert dict(child_process.environment_of(worker)) == {
         "PYTHONPATH": os.pathsep.join([os.path.abspath("code"), "/lib"]),
         "INCUMBENT_LOG_LEVEL": "debug",
@@ -173,6 +173,7 @@ def test_a_registered_worker_gets_its_settings(worker: Worker):
         "INCUMBENT_START_TIMEOUT": "1.5",
         "INCUMBENT_DRAIN_TIMEOUT": "2",
         "INCUMBENT_LOCK_TIMEOUT": "30",
+        "INCUMBENT_HANG_TIMEOUT": "0",
     }
 
 
