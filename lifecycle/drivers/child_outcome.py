@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ports import EXIT_LOST, Child, ChildExit, StorePort
+from .ports import EXIT_LATE, EXIT_LOST, Child, ChildExit, StorePort
 
 CHILD_READY = "child_ready"
 CHILD_LEFT = "child_left"
@@ -23,7 +23,7 @@ def verdict(ended: ChildExit) -> str:
         return CHILD_READY
     if ended.up:
         return CHILD_LEFT
-    if ended.late:
+    if is_late(ended):
         return CHILD_FAILED
     if ended.code == EXIT_LOST:
         return CHILD_LOST
@@ -38,13 +38,18 @@ async def keep_record(store: StorePort, child: Child, ended: ChildExit) -> bool:
     if word in (CHILD_READY, CHILD_LEFT):
         return await store.mark_good(child.build)
     if word == CHILD_FAILED:
-        return await store.reject(child.build, reason(ended), ended.late)
+        return await store.reject(child.build, reason(ended), is_late(ended))
     return True
+
+
+def is_late(ended: ChildExit) -> bool:
+    """Whether its start budget was over, whoever noticed it first: its parent or the child."""
+    return ended.late or ended.code == EXIT_LATE
 
 
 def reason(ended: ChildExit) -> str:
     """Give the sentence that says how a child failed, with the last it wrote."""
-    if ended.late:
+    if is_late(ended):
         how = "was not up within its start budget"
     elif ended.code is not None and ended.code < 0:
         how = f"{'crashed by' if ended.crashed else 'was killed by'} signal {-ended.code}"

@@ -25,6 +25,7 @@ SHUTDOWN = "shutdown"
 
 EXIT_LOST = 75  # the port or the lock is another's; nothing was touched
 EXIT_WRONG_VERSION = 76
+EXIT_LATE = 77  # not up within its start budget, by its own clock
 
 
 class Run(NamedTuple):

@@ -8,6 +8,8 @@ import select
 import threading
 from collections.abc import Callable
 
+from incumbent.lifecycle.drivers.ports import EXIT_LATE
+
 
 class Watchdog:
     """A thread that acts when the budget is over and nobody called it off."""
@@ -35,7 +37,7 @@ class Watchdog:
             try:
                 last_words(f"incumbent: not up within {self._budget:g} s\n")
             finally:
-                os._exit(1)
+                os._exit(EXIT_LATE)
 
 
 def last_words(text: str) -> None:

@@ -63,6 +63,7 @@ def test_a_first_build_that_never_comes_up_leaves_no_process_and_a_free_port(wor
     assert "not up within" in done.said["error"]
     assert "worker.log" in done.said["error"]
     assert "waiting for Godot" in world.log()
+    assert [rejection["late"] for rejection in world.record()["rejected"]] == [True]
     assert world.seen().kind == "dark"
     assert not (world.data_dir / "worker.pid").exists()
 

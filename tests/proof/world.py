@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
+    EXIT_LATE,
     EXIT_LOST,
     JOINED,
     LOCK_REFUSED,
@@ -757,7 +758,7 @@ class World:
             s[BUDGET] = self.spent(s, DEADLINES)
         if s[PIDFILE] == self.pid(actor):
             s[PIDFILE] = 0
-        self.die(s, actor, 1, ITS_FAULT)
+        self.die(s, actor, EXIT_LATE, ITS_FAULT)
         yield Move(actor, "ends itself: not up in time", None, not hangs, tuple(s))
 
     # The launcher's verbs.

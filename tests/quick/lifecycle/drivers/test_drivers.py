@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from incumbent.lifecycle.drivers import child_outcome
 from incumbent.lifecycle.drivers.driver import Driver
 from incumbent.lifecycle.drivers.launch_attempts import LAUNCHES
 from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
+    EXIT_LATE,
     EXIT_LOST,
     LOCK_REFUSED,
     MISSED,
@@ -214,6 +216,14 @@ def test_a_late_child_is_killed_before_the_lock_is_released():
     )
     assert system.comes("kill", "reject")
     assert system.comes("kill", "release")
+
+
+def test_a_child_that_ends_itself_as_late_is_as_late_as_one_that_is_killed():
+    late = ChildExit(EXIT_LATE, last_output="I sit and wait")
+    assert child_outcome.verdict(late) == child_outcome.CHILD_FAILED
+    _, system, _ = ensured(probe=[DARK_PORT], record=[record("2", "1")], watch=[late])
+    reason = "was not up within its start budget: I sit and wait"
+    assert ("reject", build("2"), reason, True) in system.calls
 
 
 def test_a_run_asks_once_however_often_it_comes_back_to_idle():

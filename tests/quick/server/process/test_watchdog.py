@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from incumbent.lifecycle.drivers.ports import EXIT_LATE
+
 PROGRAM = """
 import sys, time
 from incumbent.server.process.watchdog import Watchdog
@@ -34,12 +36,12 @@ def ran(budget: float, what: str) -> tuple[int, str, str]:
 
 
 def test_a_process_that_is_not_up_in_time_ends_with_a_sentence():
-    assert ran(0.05, "on") == (1, "last act\n", "incumbent: not up within 0.05 s\n")
+    assert ran(0.05, "on") == (EXIT_LATE, "last act\n", "incumbent: not up within 0.05 s\n")
 
 
 def test_a_process_whose_last_act_fails_ends_all_the_same():
     code, said, told = ran(0.05, "fails")
-    assert (code, said) == (1, "last act\n")
+    assert (code, said) == (EXIT_LATE, "last act\n")
     assert "not up within 0.05 s" in told
 
 
@@ -49,4 +51,4 @@ def test_a_watchdog_that_was_called_off_does_nothing():
 
 def test_a_watchdog_that_was_called_off_counts_again():
     code, said, _ = ran(0.05, "again")
-    assert (code, said) == (1, "last act\n")
+    assert (code, said) == (EXIT_LATE, "last act\n")
