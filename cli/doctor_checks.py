@@ -23,6 +23,7 @@ from incumbent.lifecycle.lock.process_identity import boot_id, is_dead, is_stopp
 from incumbent.lifecycle.lock.spawn_lock import HEARTBEAT_S, TORN_S, UNMENDED_S, Owner, owner_in
 from incumbent.lifecycle.machine.trace_check import check
 from incumbent.lifecycle.posix.child_process import can_be_spawned
+from incumbent.lifecycle.posix.listening import listens
 from incumbent.lifecycle.posix.own_build import own_build
 from incumbent.lifecycle.posix.presence import missing, why_gone
 from incumbent.lifecycle.record import (
@@ -37,7 +38,6 @@ from incumbent.lifecycle.service import check_service
 from incumbent.lifecycle.settings import LEASE_S, Worker
 from incumbent.lifecycle.versions import at_least, newer
 
-from .listening import listens
 from .trace_reader import read_journal
 
 ROOM_BYTES = 1_000_000  # less, and the next event, record or log may not fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from .client.fast_path import FastPath, probe_worker
-from .settings import Worker
+from .settings import PATIENCE_S, Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,14 +37,20 @@ def start(
 
 
 def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = False) -> Health:
-    deadline = monotonic() + (worker.timeout if timeout is None else timeout)
+    began = monotonic()
+    deadline = began + (worker.timeout if timeout is None else timeout)
+    patience = PATIENCE_S if timeout is None else timeout
     fast_path = FastPath(worker, origin)
     try:
         health = fast_path.health(deadline - monotonic())
         if health is not None:
             return health
         ensured: Health = _runs().ensure(
-            worker, timeout=max(deadline - monotonic(), 0.0), origin=origin, person=person
+            worker,
+            timeout=max(deadline - monotonic(), 0.0),
+            origin=origin,
+            person=person,
+            patience=max(patience - (monotonic() - began), 0.0),
         )
         return ensured
     finally:

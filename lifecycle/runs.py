@@ -19,12 +19,13 @@ from .health import Health, ProbeResult
 from .machine.states import VERIFIED
 from .messages import say
 from .posix.launcher import PosixLauncher, run_blocking
+from .posix.listening import who_listens
 from .posix.own_build import own_build
 from .posix.secret import admin_token
 from .record import NewerFormatError
 from .record_store import RecordStore
 from .service import check_service
-from .settings import DEFAULT_HOST, Worker
+from .settings import DEFAULT_HOST, PATIENCE_S, Worker
 from .settings_file import first_file
 from .shortage import shortage
 
@@ -37,13 +38,19 @@ Watching = Callable[[], None] | None
 
 
 def ensure(
-    worker: Worker, *, timeout: float | None = None, origin: str = "api", person: bool = False
+    worker: Worker,
+    *,
+    timeout: float | None = None,
+    origin: str = "api",
+    person: bool = False,
+    patience: float = PATIENCE_S,
 ) -> Health:
     """Run the spawner until a worker fits; raises NotVerifiedError.
 
-    A worker that a `person` launches gets their settings and environment as they are now.
+    A worker that a `person` launches gets their settings and environment as they are now; one that
+    does not answer is waited for `patience` seconds.
     """
-    return _launch(worker, False, timeout, origin, person=person)
+    return _launch(worker, False, timeout, origin, patience, person=person)
 
 
 def restart(
@@ -60,7 +67,7 @@ def restart(
     Raises NotVerifiedError. Without `noted`: after this call began. A worker that a `person`
     restarts gets their settings and environment as they are now.
     """
-    return _launch(worker, True, timeout, origin, noted, watching, person)
+    return _launch(worker, True, timeout, origin, _patience(timeout), noted, watching, person)
 
 
 def stop(
@@ -78,12 +85,18 @@ def stop(
         return False
     files.make_data_dir(worker.data_dir)
     check_service(worker)
-    launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching)
+    patience = _patience(timeout)
+    launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching, patience=patience)
     stopper = Stopper(launcher)
     event = _finish(launcher, stopper, StopError)
     if stopper.state != VERIFIED:
         raise StopError(event, _stop_sentence(launcher, event, stopper), stopper.seen)
     return stopper.found
+
+
+def _patience(timeout: float | None) -> float:
+    """Give how long to wait for an answer: 10 s, unless told otherwise."""
+    return PATIENCE_S if timeout is None else timeout
 
 
 def _is_dark(worker: Worker) -> bool:
@@ -109,12 +122,13 @@ def _launch(
     restart: bool,
     timeout: float | None,
     origin: str,
+    patience: float,
     noted: Generation | None = None,
     watching: Watching = None,
     person: bool = False,
 ) -> Health:
     bootstrap(worker)
-    launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching, person)
+    launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching, person, patience)
     spawner = Spawner(launcher, restart)
     event = _finish(launcher, spawner, NotVerifiedError)
     came_up = spawner.state == VERIFIED or event == "older_child_ready"
@@ -124,7 +138,9 @@ def _launch(
     if spawner.state != VERIFIED and event in BUILD_AT_FAULT and launcher.registration.give_way():
         say(launcher.notices)
         remaining = launcher.remaining
-        launcher = PosixLauncher(worker, "spawner", origin, remaining, noted, watching, person)
+        launcher = PosixLauncher(
+            worker, "spawner", origin, remaining, noted, watching, person, patience
+        )
         spawner = Spawner(launcher, restart)
         event = _finish(launcher, spawner, NotVerifiedError)
     health = spawner.health
@@ -181,7 +197,9 @@ def describe(seen: ProbeResult | None, worker: Worker) -> str:
     if seen is None or seen.kind == h.DARK:
         return f"nothing listens on {where}"
     if seen.kind == h.SILENT:
-        return f"something on {where} accepts connections and does not answer ({seen.detail})"
+        return (
+            f"{_holders(worker)} on {where} accepts connections and does not answer ({seen.detail})"
+        )
     if seen.kind == h.FOREIGN:
         return f"{where} is held by {seen.detail}"
     if seen.kind == h.NO_ADDRESS:
@@ -193,6 +211,34 @@ def describe(seen: ProbeResult | None, worker: Worker) -> str:
     if not health.is_at(worker.host, worker.port):
         where = f"{literal(health.host)}:{health.port}, not on {where}"
     return f"a {how}worker is on {where} (pid {health.pid}, version {health.version})"
+
+
+def _holders(worker: Worker) -> str:
+    """Give who listens on the worker's address, as the kernel knows them."""
+    told = []
+    for uid, pid, words in who_listens(worker.host, worker.port):
+        told.append(f"process {pid} of {_user(uid)} ({words})" if pid else f"user {_user(uid)}")
+    return ", ".join(dict.fromkeys(told)) or "something"
+
+
+def _user(uid: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def after_silence(worker: Worker) -> str:
+    """Give what to type where the port is silent."""
+    found = who_listens(worker.host, worker.port)
+    pids = dict.fromkeys(str(listener.pid) for listener in found if listener.pid)
+    if not pids:
+        free = "free the port, or choose another by INCUMBENT_PORT"
+        return f"run `{command()} status` once more, or {free} and run `{command()} start`"
+    end = f"end it by `kill -9 {' '.join(pids)}`"
+    return f"run `{command()} status` once more, or {end} and run `{command()} start`"
 
 
 def another_address(worker: Worker) -> str:
@@ -221,10 +267,10 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
             f"then run `{command()} start`"
         )
     if event == "deadline_passed":
-        return (
-            f"no worker verified within {round(launcher.timeout, 1):g} s, last seen: {seen}; "
-            f"run `{command()} status`"
-        )
+        silent = spawner.seen is not None and spawner.seen.kind == h.SILENT
+        again = after_silence(worker) if silent else f"run `{command()} status`"
+        waited = round(launcher.waited, 1)
+        return f"no worker verified within {waited:g} s, last seen: {seen}; {again}"
     if event == "lock_refused":
         return error
     if event in ("nothing_to_try", "no_record"):
@@ -289,6 +335,8 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
         return (
             f"not stopped: {launcher.worker.data_dir} is in use by {stopper.error}; stop it there"
         )
+    silent = stopper.seen is not None and stopper.seen.kind == h.SILENT
+    again = after_silence(launcher.worker) if silent else f"run `{command()} status`"
     if stopper.error:
-        return f"not stopped: {stopper.error}; {seen}"
-    return f"still there after {round(launcher.timeout, 1):g} s: {seen}; run `{command()} status`"
+        return f"not stopped: {stopper.error}; {seen}; {again}"
+    return f"still there after {round(launcher.waited, 1):g} s: {seen}; {again}"

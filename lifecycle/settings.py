@@ -29,6 +29,7 @@ MARGIN_S = 5.0  # for what no budget counts: a busy machine, a slow disk
 START_S = 15.0  # from spawn to the first healthy answer; 50 times a bare start
 DRAIN_S = 5.0  # for the requests in flight
 LOCK_S = 5.0  # a serving worker waits this long for the spawn lock
+PATIENCE_S = 10.0  # for a port that accepts and does not answer: it may be busy
 HANG_S = 60.0  # longer than any launcher waits for an answer
 
 REBIND = "rebind"

@@ -7,17 +7,19 @@ import argparse
 from incumbent.lifecycle.api import start
 from incumbent.lifecycle.settings import Worker
 
+from ..arguments import seconds
 from ..output import as_json, show
 from ..place import place
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: `start` has no arguments of its own."""
+    """Add how long it may take."""
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
 
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the proof of a verified worker; raises NotVerifiedError."""
-    health = start(worker, origin="cli")
+    health = start(worker, timeout=options.timeout, origin="cli")
     if options.json:
         host = health.host or worker.host
         said = {"pid": health.pid, "version": health.version, "host": host, "port": health.port}

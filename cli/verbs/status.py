@@ -6,7 +6,8 @@ import argparse
 
 from incumbent.lifecycle import status
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.health import SILENT
+from incumbent.lifecycle.runs import after_silence, describe
 from incumbent.lifecycle.settings import Worker
 
 from ..other_settings import other_settings, sentence
@@ -39,6 +40,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
             show(f"  {sentence(others)}")
     elif code == EXIT_NOT_RUNNING:
         show(f"Worker not running: {describe(seen, worker)}; run `{command()} start`")
+    elif seen.kind == SILENT:
+        show(f"No healthy worker: {describe(seen, worker)}; {after_silence(worker)}")
     else:
         show(f"No healthy worker: {describe(seen, worker)}")
     return code

@@ -7,18 +7,19 @@ import time
 
 from ..client.pid_file_watch import PidFileWatch
 from ..client.probe import PROBE_TIMEOUT_S, probe
-from ..drivers.ports import Reply, Run, Target
+from ..drivers.ports import UNANSWERED, Reply, Run, Target
 from ..elsewhere import look_elsewhere
 from ..generation import Generation
-from ..health import ProbeResult
+from ..health import SILENT, ProbeResult
 from ..machine.tables import Row
 from ..record_store import RecordStore
-from ..settings import Worker
+from ..settings import PATIENCE_S, Worker
 from ..trace import Trace
 from .child_processes import ChildProcesses
 from .launch_record import LaunchRecord
 from .launched_children import LaunchedChildren
 from .own_build import own_build
+from .patience import Patience
 from .registration import Registration
 from .spawn_lock_hold import SpawnLockHold
 
@@ -63,10 +64,13 @@ class PosixLauncher:
         noted: Generation | None = None,
         watching: Callable[[], None] | None = None,
         person: bool = False,
+        patience: float = PATIENCE_S,
     ) -> None:
         self.worker = worker
         self.notices: list[str] = []
         self._noted, self._person, self._watching = noted, person, watching
+        self._patience = Patience(patience)
+        self._given_up = False
         self.timeout = worker.timeout if timeout is None else timeout
         self._deadline = time.monotonic() + self.timeout
         self._pause = PAUSE_S
@@ -86,6 +90,11 @@ class PosixLauncher:
         """Seconds until the run's deadline, never less than none."""
         return max(self._deadline - time.monotonic(), 0.0)
 
+    @property
+    def waited(self) -> float:
+        """Seconds after which the run gave up: the patience with silence, or all its time."""
+        return min(self._patience.seconds, self.timeout) if self._given_up else self.timeout
+
     async def begin(self, restart: bool) -> Run:
         """Register the own build if it is newer; note the last launch that was numbered."""
         seen = await self.probe() if self._person and not restart else None
@@ -102,7 +111,14 @@ class PosixLauncher:
         seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
         if seen.health is not None and seen.health.managed:
             self.lock.not_free_until = time.monotonic() + RESPAWN_GRACE_S
+        if seen.kind == SILENT:
+            await self._was_silent()
+        else:
+            self._patience.answered()
         return seen
+
+    async def _was_silent(self) -> None:
+        self._patience.silent(under_way=not await self.lock.lock_is_free())
 
     async def look_elsewhere(self) -> ProbeResult:
         """Look at the serve lock: who runs the app on this data dir, at another address."""
@@ -112,17 +128,22 @@ class PosixLauncher:
         """Ask that one worker to hand over or to shut down."""
         from .admin_call import ask  # most runs ask nothing
 
-        return ask(self.worker, what, target, self.notices)
+        reply = ask(self.worker, what, target, self.notices)
+        if reply.kind == UNANSWERED:
+            await self._was_silent()
+        return reply
 
     async def pause(self) -> bool:
         """Wait a moment, longer each time; False when the run's deadline has passed.
 
+        So it has when the port was silent for all the patience there is, another question included.
         A change of the PID file ends it: whoever waits for a successor sees it at once.
         """
         if self._watching is not None:
             self._watching()
         remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
+        self._given_up = self._patience.is_over(PROBE_TIMEOUT_S)
+        if remaining <= 0 or self._given_up:
             return False
         if self._pid_file.wait(min(self._pause, remaining), WATCH_STEP_S):
             self._pause = WATCH_STEP_S

@@ -1,7 +1,10 @@
 """Whoever hangs or is killed leaves behind what the next event can heal."""
 
+import getpass
 import os
 import signal
+import sys
+import time
 
 import pytest
 
@@ -42,6 +45,60 @@ def test_a_hung_worker_is_not_stopped_and_the_sentence_says_so(world: World):
     assert (done.code, done.said["kind"]) == (1, "StopError")
     assert "does not answer" in done.said["error"]
     assert world.health().pid == pid
+
+
+PATIENCE_S = 10.0
+SLACK_S = 3.0  # for starting a process on a busy machine
+
+
+@pytest.mark.parametrize("what", [["start"], ["restart"], ["stop"], ["status"]], ids=" ".join)
+def test_a_silent_worker_is_waited_for_no_longer_than_the_patience(world: World, what):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        done = world.command(app, *what)
+    finally:
+        took = time.monotonic() - began
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == (4 if what == ["status"] else 1)
+    assert took < PATIENCE_S + SLACK_S
+    told = done.stdout + done.stderr
+    assert f"process {pid} of {getpass.getuser()} (" in told
+    assert f"end it by `kill -9 {pid}` and run `worker-service start`" in told
+    assert world.spawns() == 1
+    assert world.health().pid == pid
+
+
+def test_a_silent_worker_is_waited_for_as_long_as_was_told(world: World):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    waiting = world.begin_process(
+        [sys.executable, "-m", "incumbent.cli.main", "start", "--timeout", "30"], app
+    )
+    time.sleep(PATIENCE_S + SLACK_S)
+    assert waiting.poll() is None
+    os.kill(pid, signal.SIGCONT)
+    waiting.communicate()
+    assert waiting.returncode == 0
+    assert time.monotonic() - began < 30
+
+
+def test_silence_does_not_count_while_somebody_alive_launches(world: World):
+    app = world.app("1.0.0")
+    pid = world.ensure(app).said["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    world.leave_lock(os.getpid())
+    waiting = world.begin_process([sys.executable, "-m", "incumbent.cli.main", "start"], app)
+    time.sleep(PATIENCE_S + SLACK_S)
+    assert waiting.poll() is None
+    (world.data_dir / "spawn.lock").unlink()
+    os.kill(pid, signal.SIGCONT)
+    waiting.communicate()
+    assert waiting.returncode == 0
 
 
 def test_a_worker_that_hangs_for_a_moment_is_not_replaced(world: World):
