@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 from incumbent.lifecycle.drivers.ports import StepResult
 from incumbent.lifecycle.machine.states import COMING_UP_STATES
 from incumbent.lifecycle.messages import say
+from incumbent.lifecycle.posix.session import end_members
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.shortage import shortage
 from incumbent.lifecycle.versions import same
@@ -118,6 +120,10 @@ class Hosting:
         """Run the app's lifespan to its end."""
         if not await self.hosted_app.stop_app(self._worker.drain_timeout):
             say(["the app's end took too long"])
+        if not (
+            self._context.by_hand or self._report.successor_is_chosen
+        ):  # it is not kept waiting
+            end_members(os.getpid())
 
     async def open(self) -> None:
         """Let requests through to the app, on connections that are accepted from now on."""

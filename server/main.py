@@ -21,6 +21,7 @@ from incumbent.lifecycle.errors import (
 from incumbent.lifecycle.health import NO_ADDRESS
 from incumbent.lifecycle.messages import json_row, say
 from incumbent.lifecycle.posix.child_process import environment_for
+from incumbent.lifecycle.posix.session import end_members
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import HANG_S, Worker
 from incumbent.lifecycle.shortage import shortage
@@ -76,6 +77,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
     _tell_result(result, code, driver.detail if code else "", driver.last_event)
     _say_the_rest()
     if not by_hand:
+        end_members(os.getpid())
         os._exit(code)  # a normal exit of the interpreter takes 25 ms, and a stuck thread for ever
     return code
 

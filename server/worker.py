@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import gc
+import os
+import stat
 import time
 from typing import Any
 
@@ -117,7 +119,8 @@ class PosixWorker:
 
     def last_act(self) -> None:
         """Leave nothing behind when the watchdog ends the process."""
-        faulthandler.dump_traceback(LOG_FD)
+        if stat.S_ISREG(os.fstat(LOG_FD).st_mode):  # a pipe may be full, for ever
+            faulthandler.dump_traceback(LOG_FD)
         row = Row("own_deadline", self.report.state, "failed")
         if self.address.listener is not None:
             pid_file.remove(self.worker.path("worker.pid"))

@@ -8,10 +8,13 @@ from .. import health as h
 from ..drivers.ports import Child, ChildExit
 from ..generation import Generation
 from ..health import ProbeResult
+from ..lock.process_identity import is_dead
+from ..pid_file import pid_file
 from ..record import Build
 from ..settings import MARGIN_S, Worker
 from .child_process import Process
 from .child_processes import CHILD_GRACE_S, ChildProcesses
+from .session import end_leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +38,13 @@ class LaunchedChildren:
         self._probe, self._pause = probe, pause
 
     async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
-        """Create the process; one that can't be created is a child that is gone."""
+        """Create the process, after what a dead worker left is ended: nobody runs the app now.
+
+        One that can't be created is a child that is gone.
+        """
+        said = pid_file(self._worker.path("worker.pid"))
+        if said is not None and is_dead(said.pid, said.start):
+            end_leftovers(said.pid, self._worker.data_dir)
         return self._processes.spawn(build, generation, standby)
 
     async def kill(self, child: Child) -> ChildExit:

@@ -52,7 +52,8 @@ class PosixLauncher:
     `timeout` is how long the run may take, in seconds, where that is not the worker's; `noted` is
     the last launch that was numbered when the run began, where that was before this object;
     `watching` is called after every step and every pause; `person` says that somebody typed for
-    it, whose settings and environment the worker is to have.
+    it, whose settings and environment the worker is to have; `patience` is how long, in seconds,
+    the port may accept and not answer.
     """
 
     def __init__(

@@ -108,7 +108,7 @@ def test_a_connection_ends_for_its_client_although_a_child_was_forked_meanwhile(
         while more := client.recv(4096):
             received += more
     assert received.startswith(b"HTTP/1.1 200 ")
-    assert of(world)
+    eventually(lambda: of(world), "a child")
 
 
 def test_a_signal_to_a_forked_child_ends_it_and_is_not_heard_by_the_worker(world: World, forking):
