@@ -22,6 +22,7 @@ from incumbent.lifecycle.lock.lock_holders import lock_holders
 from incumbent.lifecycle.lock.process_identity import boot_id, is_dead, is_stopped
 from incumbent.lifecycle.lock.spawn_lock import HEARTBEAT_S, TORN_S, UNMENDED_S, Owner, owner_in
 from incumbent.lifecycle.machine.trace_check import check
+from incumbent.lifecycle.on_port import another_address, describe
 from incumbent.lifecycle.posix.child_process import can_be_spawned
 from incumbent.lifecycle.posix.listening import listens
 from incumbent.lifecycle.posix.own_build import own_build
@@ -33,7 +34,6 @@ from incumbent.lifecycle.record import (
     Rejection,
 )
 from incumbent.lifecycle.record_format import decoded
-from incumbent.lifecycle.runs import another_address, describe
 from incumbent.lifecycle.service import check_service
 from incumbent.lifecycle.settings import LEASE_S, Worker
 from incumbent.lifecycle.versions import at_least, newer

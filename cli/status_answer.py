@@ -5,7 +5,7 @@ from __future__ import annotations
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.machine.states import SERVING_STATES
-from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.on_port import describe
 from incumbent.lifecycle.settings import Worker
 
 EXIT_RUNNING = 0

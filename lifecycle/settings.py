@@ -45,11 +45,10 @@ class Worker:
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
     seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take; a
     worker whose event loop stands still for `hang_timeout` ends, 0 is never. A settings file names
-    no `python`; one that can't be read is refused, with its line. `pass_env`
-    are names, or beginnings such as `MYTOOL_*`, of variables that the app gets too. In the
-    environment of a worker of another name the `INCUMBENT_*` variables are that worker's, so don't
-    count. Raises SettingsError for a value that can't be, TrustError for a data dir that is not
-    this user's alone.
+    no `python`; one that can't be read is refused, with its line. `pass_env` are names, or
+    beginnings such as `MYTOOL_*`, of variables that the app gets too. In the environment of another
+    name's worker the `INCUMBENT_*` variables are that worker's, so don't count. Raises
+    SettingsError for a value that can't be, TrustError for a data dir not this user's alone.
     """
 
     __slots__ = (
@@ -148,7 +147,7 @@ class Worker:
         self.start_timeout: float = pick("start_timeout", start_timeout, START_S, _start_seconds)
         self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
-        self.hang_timeout: float = pick("hang_timeout", hang_timeout, HANG_S, _seconds_or_off)
+        self.hang_timeout = pick("hang_timeout", hang_timeout, HANG_S, lambda s: _seconds(s, 0))
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
         if file:
@@ -198,22 +197,17 @@ def _without_comment_lines(content: bytes) -> bytes:
 
 def default_data_dir(name: str, environ: Mapping[str, str]) -> str:
     """Give the platform's per-user data dir for this service."""
-    home = environ.get("HOME") or _home_by_database()
+    home = environ.get("HOME")
+    if not home:
+        from .home import home_by_database
+
+        home = home_by_database()
     if sys.platform == "darwin":
         return os.path.join(home, "Library", "Application Support", "incumbent", name)
     base = environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):  # relative ones are to be ignored (XDG base directories 0.8)
         base = os.path.join(home, ".local", "share")
     return os.path.join(base, "incumbent", name)
-
-
-def _home_by_database() -> str:
-    from pwd import getpwuid
-
-    try:
-        return getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        raise _error("HOME", "", "a folder: this user has none by the user database") from None
 
 
 def default_port(data_dir: str) -> int:
@@ -274,18 +268,14 @@ def _version(value: object) -> str:
     return text
 
 
-def _seconds(value: object) -> float:
+def _seconds(value: object, off: float = -1.0) -> float:
     try:
         seconds = float(str(value))
     except ValueError as error:
         raise ValueError("a number of seconds") from error
-    if not 0 < seconds < 1e6:
+    if not 0 < seconds < 1e6 and seconds != off:
         raise ValueError("a positive number of seconds")
     return seconds
-
-
-def _seconds_or_off(value: object) -> float:
-    return 0.0 if str(value) in ("0", "0.0") else _seconds(value)
 
 
 def _start_seconds(value: object) -> float:

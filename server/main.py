@@ -130,9 +130,10 @@ def _what_should_run(worker: Worker, managed: bool, as_json: bool, result: int |
 
     So a service manager that starts an old install does not go back on what was recorded.
     """
+    from incumbent.lifecycle.on_port import another_address, describe
     from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
     from incumbent.lifecycle.posix.own_build import own_build
-    from incumbent.lifecycle.runs import another_address, bootstrap, describe
+    from incumbent.lifecycle.runs import bootstrap
 
     seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
     if seen.kind == NO_ADDRESS:

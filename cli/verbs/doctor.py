@@ -8,7 +8,7 @@ from collections.abc import Callable
 from incumbent.lifecycle import status
 from incumbent.lifecycle.errors import SettingsError, SettingsFileError, TrustError
 from incumbent.lifecycle.health import SILENT
-from incumbent.lifecycle.runs import describe
+from incumbent.lifecycle.on_port import describe
 from incumbent.lifecycle.settings import Worker
 
 from ..doctor_checks import Finding, findings

@@ -7,7 +7,7 @@ import argparse
 from incumbent.lifecycle import status
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.health import SILENT
-from incumbent.lifecycle.runs import after_silence, describe
+from incumbent.lifecycle.on_port import after_silence, describe
 from incumbent.lifecycle.settings import Worker
 
 from ..other_settings import other_settings, sentence

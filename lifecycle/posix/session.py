@@ -1,4 +1,4 @@
-"""Ends what is left in a worker's session: the children of its app, and theirs.
+"""Ends what is left in a worker's session: the children of its app, with theirs.
 
 Each worker leads a session of its own, so its successor is in another one. The kernel gives no
 process the pid of a leader while its session has a member.

@@ -79,7 +79,7 @@ VERDICTS = (
         (
             Edit(
                 SETTLING,
-                "        return await store.reject(child.build, reason(ended), ended.late)\n",
+                "        return await store.reject(child.build, reason(ended), is_late(ended))\n",
                 "        return True\n",
             ),
         ),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.lifecycle.drivers.ports import Child, StepResult
+from incumbent.lifecycle.drivers.ports import EXIT_LATE, Child, StepResult
 from incumbent.lifecycle.posix import child_process
 from incumbent.lifecycle.posix.child_process import Process
 from incumbent.lifecycle.posix.launcher import PosixLauncher
@@ -128,7 +128,7 @@ def test_a_worker_that_is_not_up_in_time_ends_itself():
     done = subprocess.run(
         [sys.executable, "-c", WATCHED], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == EXIT_LATE
     assert done.stdout == "last act\n"
 
 
