@@ -24,7 +24,8 @@ STEAL = """        if not await self._files.guard(wait=False):
             fresh = await self._files.prepare(self._content)
             found = await self._files.look()
             if found is None or not await self._is_stale(found, fresh):
-                if found is not None and found.mtime > fresh.mtime:
+                # Later than ours only may be of a touch since, while this process was stopped.
+                if found is not None and found.mtime > fresh.mtime and found.age < 0:
                     lease = _lease_of(owner_in(found.content))
                     await self._files.age(fresh.mtime - max(lease - UNMENDED_S, 0.0))
                 await self._files.drop(fresh)
