@@ -2,7 +2,7 @@
 
 import os
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 FORMAT = 1  # of the launch record; a worker that can't read a newer one refuses the handover
 COMMAND_VARIABLE = "INCUMBENT_COMMAND"
 
