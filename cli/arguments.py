@@ -6,21 +6,6 @@ if TYPE_CHECKING:
 
     from incumbent.lifecycle.settings import Worker
 
-# command -> the module here that offers `configure(parser)` and `run(worker, options)`, or
-# `examine(make, options)` where already making the worker may be what goes wrong
-COMMANDS = {
-    "start": "verbs.start",
-    "stop": "verbs.stop",
-    "restart": "verbs.restart",
-    "status": "verbs.status",
-    "run": "verbs.run",
-    "hook": "hook",
-    "mcp": "verbs.mcp",
-    "trace": "verbs.trace",
-    "diagrams": "verbs.diagrams",
-    "build-and-sync": "verbs.build_and_sync",
-    "doctor": "verbs.doctor",
-}
 USAGE = "[--data-dir D] [--port P] [--json] COMMAND"
 PLACES = ("data_dir", "port")
 
@@ -67,7 +52,13 @@ def is_hook(words: "list[str]", rest: "list[str]") -> bool:
     Doubt falls on yes: its caller takes the exit code 2 of another command's usage error as an
     order to block.
     """
-    return rest[:1] == ["hook"] or ("hook" in words and (not rest or rest[0] not in COMMANDS))
+    if rest[:1] == ["hook"]:
+        return True
+    if "hook" not in words:
+        return False
+    from .command_table import COMMANDS  # a hook that is typed right does not pay for it
+
+    return not rest or rest[0] not in COMMANDS
 
 
 def named(**where: "Any") -> "Worker":

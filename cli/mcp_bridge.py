@@ -12,6 +12,7 @@ from incumbent.lifecycle import ensure_running, runs
 from incumbent.lifecycle import status as look
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
+from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.messages import printable, say
 from incumbent.lifecycle.settings import Worker
@@ -52,7 +53,7 @@ def status(worker: Worker, _: Answer) -> Answer:
 def restart(worker: Worker, given: Answer) -> Answer:
     """Replace the worker; give the proof with every transition on the way."""
     timeout = _number(given, "timeout", float, 1e6)
-    follower = Follower(worker.path("trace.jsonl"))
+    follower = Follower(DataDir(worker.data_dir).trace)
     lines: list[Line] = []
 
     def collect() -> None:
@@ -97,7 +98,7 @@ def trace(worker: Worker, given: Answer) -> Answer:
     """Give the last transitions of every machine, the oldest first."""
     limit = _number(given, "limit", int, LINES_LIMIT) or LINES_DEFAULT
     run = given.get("run")
-    older, current = read_journal(worker.path("trace.jsonl"))
+    older, current = read_journal(DataDir(worker.data_dir).trace)
     lines = [line for line in parsed((older or b"") + current) if run in (None, line.get("run"))]
     return {"ok": True, "trace": lines[-limit:]}
 

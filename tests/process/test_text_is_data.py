@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from incumbent.cli import mcp_bridge
-from incumbent.cli.arguments import COMMANDS
+from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Worker
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.messages import LIMIT_LETTERS, printable, say
