@@ -2,8 +2,6 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from incumbent.lifecycle.settings import Worker
 
 USAGE = "[--data-dir D] [--port P] [--json] COMMAND"
@@ -61,14 +59,14 @@ def is_hook(words: "list[str]", rest: "list[str]") -> bool:
     return not rest or rest[0] not in COMMANDS
 
 
-def named(**where: "Any") -> "Worker":
+def named(data_dir: "str | None" = None, port: "str | None" = None) -> "Worker":
     """Give the worker that the environment names; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker
 
-    return Worker(**where)
+    return Worker(data_dir=data_dir, port=port)
 
 
-def places(given: "dict[str, str]") -> "dict[str, Any]":
+def places(given: "dict[str, str]") -> "dict[str, str]":
     """Give what the options of every command say of the worker's place.
 
     It stays text, which is checked as settings from elsewhere are.

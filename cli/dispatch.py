@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import (
@@ -44,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, *self.format_usage().rstrip().split("\n"))
 
-    def print_help(self, file: Any = None) -> None:
+    def print_help(self, file: object = None) -> None:
         del file
         _show(self.format_help(), self.wants_json)
 
