@@ -2,25 +2,8 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from incumbent.lifecycle.settings import Worker
 
-# command -> the module here that offers `configure(parser)` and `run(worker, options)`, or
-# `examine(make, options)` where already making the worker may be what goes wrong
-COMMANDS = {
-    "start": "verbs.start",
-    "stop": "verbs.stop",
-    "restart": "verbs.restart",
-    "status": "verbs.status",
-    "run": "verbs.run",
-    "hook": "hook",
-    "mcp": "verbs.mcp",
-    "trace": "verbs.trace",
-    "diagrams": "verbs.diagrams",
-    "build-and-sync": "verbs.build_and_sync",
-    "doctor": "verbs.doctor",
-}
 USAGE = "[--data-dir D] [--port P] [--json] COMMAND"
 PLACES = ("data_dir", "port")
 
@@ -67,17 +50,23 @@ def is_hook(words: "list[str]", rest: "list[str]") -> bool:
     Doubt falls on yes: its caller takes the exit code 2 of another command's usage error as an
     order to block.
     """
-    return rest[:1] == ["hook"] or ("hook" in words and (not rest or rest[0] not in COMMANDS))
+    if rest[:1] == ["hook"]:
+        return True
+    if "hook" not in words:
+        return False
+    from .command_table import COMMANDS  # a hook that is typed right does not pay for it
+
+    return not rest or rest[0] not in COMMANDS
 
 
-def named(**where: "Any") -> "Worker":
+def named(data_dir: "str | None" = None, port: "str | None" = None) -> "Worker":
     """Give the worker that the environment names; raises SettingsError."""
     from incumbent.lifecycle.settings import Worker
 
-    return Worker(**where)
+    return Worker(data_dir=data_dir, port=port)
 
 
-def places(given: "dict[str, str]") -> "dict[str, Any]":
+def places(given: "dict[str, str]") -> "dict[str, str]":
     """Give what the options of every command say of the worker's place.
 
     It stays text, which is checked as settings from elsewhere are.

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.errors import (
@@ -23,8 +23,15 @@ from incumbent.lifecycle.errors import (
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.shortage import shortage
 
-from .arguments import COMMANDS, USAGE, UsageError, places
+from .arguments import USAGE, UsageError, places
+from .command_table import COMMANDS
 from .output import UnwrittenError, as_json, check_written, show, tell
+
+OPTIONS = {
+    "--data-dir D": "the folder of the worker's files",
+    "--port P": "where the worker listens",
+    "--json": "one JSON object on stdout",
+}
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -37,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, *self.format_usage().rstrip().split("\n"))
 
-    def print_help(self, file: Any = None) -> None:
+    def print_help(self, file: object = None) -> None:
         del file
         _show(self.format_help(), self.wants_json)
 
@@ -91,7 +98,7 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     if not rest:
         raise UsageError("which command?", *_usage())
     if rest[0] in ("-h", "--help"):
-        _show("\n".join(_usage()), wants_json)
+        _show(_help(), wants_json)
         return 0
     if rest[0] == "--version":
         from incumbent.lifecycle.about import VERSION
@@ -102,11 +109,12 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
             show(VERSION)
         return 0
     name, *words = rest
-    module = f"incumbent.cli.{COMMANDS.get(name, '')}"
-    if name not in COMMANDS or importlib.util.find_spec(module) is None:
+    offered = _offered()
+    if name not in offered:
         raise UsageError(f"no command {name!r}", *_usage())
-    chosen = importlib.import_module(module)
-    parser = _Parser(prog=f"{command()} {name}", description=chosen.__doc__)
+    sentence, module = offered[name]
+    chosen = importlib.import_module(f"incumbent.cli.{module}")
+    parser = _Parser(prog=f"{command()} {name}", description=_as_sentence(sentence))
     parser.wants_json = wants_json
     chosen.configure(parser)
     try:
@@ -126,13 +134,34 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     return code
 
 
-def _usage() -> tuple[str, str]:
-    offered = [
-        name
-        for name, module in COMMANDS.items()
+def _offered() -> dict[str, tuple[str, str]]:
+    """Give the commands whose modules are there."""
+    return {
+        name: (sentence, module)
+        for name, (sentence, module) in COMMANDS.items()
         if importlib.util.find_spec(f"incumbent.cli.{module}")
-    ]
-    return f"usage: {command()} {USAGE}", f"commands: {', '.join(offered)}"
+    }
+
+
+def _usage() -> tuple[str, str]:
+    """Give what a usage error ends with."""
+    return f"usage: {command()} {USAGE}", f"commands: {', '.join(_offered())}"
+
+
+def _help() -> str:
+    """Give every command with one line, then the options of all of them."""
+    offered = _offered()
+    width = max(map(len, (*offered, *OPTIONS)))
+    rows = [f"usage: {command()} {USAGE}", "", "commands:"]
+    rows += [f"  {name:{width}}  {sentence}" for name, (sentence, _) in offered.items()]
+    rows += ["", "options of every command:"]
+    rows += [f"  {option:{width}}  {sentence}" for option, sentence in OPTIONS.items()]
+    rows += ["", f"The words of one command: `{command()} COMMAND --help`."]
+    return "\n".join(rows)
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _show(text: str, wants_json: bool) -> None:

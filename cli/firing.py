@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
-    from typing import Any
+    from types import FrameType
 else:  # `signal` costs a hook the milliseconds of its enums; this is what it wraps
     from _signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
 
@@ -90,7 +90,7 @@ class Signals:
     def __init__(self) -> None:
         self.caught = False
         self._cuts = False
-        self._before: dict[int, Any] = {}
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int] = {}
         for number in ENDING:
             try:
                 before = getsignal(number)

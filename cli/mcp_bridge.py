@@ -6,12 +6,13 @@ import http.client
 import json
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from incumbent.lifecycle import ensure_running, runs
 from incumbent.lifecycle import status as look
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
+from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.messages import printable, say
 from incumbent.lifecycle.settings import Worker
@@ -28,7 +29,8 @@ LINES_LIMIT = 5000
 LINES_DEFAULT = 200
 PAYLOAD_LETTERS = 4000  # of a payload's JSON: an agent reads every one of them
 
-Answer = dict[str, Any]
+Answer = dict[str, object]
+Number = TypeVar("Number", int, float)
 
 
 class ToolError(IncumbentError):
@@ -52,7 +54,7 @@ def status(worker: Worker, _: Answer) -> Answer:
 def restart(worker: Worker, given: Answer) -> Answer:
     """Replace the worker; give the proof with every transition on the way."""
     timeout = _number(given, "timeout", float, 1e6)
-    follower = Follower(worker.path("trace.jsonl"))
+    follower = Follower(DataDir(worker.data_dir).trace)
     lines: list[Line] = []
 
     def collect() -> None:
@@ -97,7 +99,7 @@ def trace(worker: Worker, given: Answer) -> Answer:
     """Give the last transitions of every machine, the oldest first."""
     limit = _number(given, "limit", int, LINES_LIMIT) or LINES_DEFAULT
     run = given.get("run")
-    older, current = read_journal(worker.path("trace.jsonl"))
+    older, current = read_journal(DataDir(worker.data_dir).trace)
     lines = [line for line in parsed((older or b"") + current) if run in (None, line.get("run"))]
     return {"ok": True, "trace": lines[-limit:]}
 
@@ -173,20 +175,20 @@ def answered(tool: Tool, worker: Worker, given: Answer) -> Answer:
     except (IncumbentError, OSError) as error:
         answer = {"ok": False, "error": str(error), "event": getattr(error, "event", "")}
     if not answer["ok"]:
-        if "`" not in answer["error"]:
-            answer["error"] += f"; run `{command()} doctor`"
-        answer["error"] = printable(answer["error"])
+        sentence = str(answer["error"])
+        if "`" not in sentence:
+            sentence += f"; run `{command()} doctor`"
+        answer["error"] = printable(sentence)
     return answer
 
 
-def _number(given: Answer, name: str, kind: type, most: float) -> Any:
+def _number(given: Answer, name: str, kind: type[Number], most: float) -> Number | None:
     value = given.get(name)
     if value is None:
         return None
-    fits = isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if not fits or not 0 < value <= most:
-        raise ToolError(f"`{name}` is {value!r}, expected a positive number up to {most:g}")
-    return value
+    if isinstance(value, (int, kind)) and not isinstance(value, bool) and 0 < value <= most:
+        return kind(value)
+    raise ToolError(f"`{name}` is {value!r}, expected a positive number up to {most:g}")
 
 
 def _asked(worker: Worker, path: str) -> tuple[int, bytes]:

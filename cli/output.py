@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.messages import json_row, printable
 
 
-def as_json(said: dict[str, Any]) -> None:
+def as_json(said: Mapping[str, object]) -> None:
     """Print one JSON object, the only thing on stdout."""
-    _written(json_row(said))
+    _written(json_row(dict(said)))
 
 
 class UnwrittenError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import files
+from .data_dir import DataDir
 from .errors import AnotherServiceError
 from .lock.guard import Guard
 from .record import AnothersRecordError, Record
@@ -26,12 +27,25 @@ class RecordStore:
 
     def __init__(self, worker: Worker, notices: list[str]) -> None:
         self._name, self._notices = worker.name, notices
-        self.path = worker.path("launch.json")
-        self._guard_path = worker.path("spawn.lock.guard")
+        place = DataDir(worker.data_dir)
+        self.path, self._guard_path = place.record, place.guard
 
     def read(self) -> Record:
         """Give the record now; nothing is set aside, since it could be another's fresh one."""
-        return self._read(guarded=False)
+        try:
+            return self.checked()
+        except ValueError:
+            return Record(self._name)
+
+    def checked(self) -> Record:
+        """Give the record now; raises ValueError, which says why, where it is corrupt."""
+        content = files.read(self.path)
+        if content is None:
+            return Record(self._name)
+        try:
+            return decoded(content, self._name)
+        except AnothersRecordError as error:
+            raise AnotherServiceError(self.path, error.service, self._name) from error
 
     def change(self, change: Callable[[Record], Record]) -> tuple[Record, Record]:
         """Change the record under the guard, waiting for it; give it before and after."""
@@ -56,7 +70,7 @@ class RecordStore:
 
         It is written only where it differs.
         """
-        before = self._read(guarded=True)
+        before = self._read_guarded()
         after = change(before)
         if after != before:
             files.replace(self.path, encoded(after))
@@ -66,15 +80,9 @@ class RecordStore:
         """Give a claim on the guard of the data dir."""
         return Guard(self._guard_path)
 
-    def _read(self, guarded: bool) -> Record:
-        content = files.read(self.path)
-        if content is None:
-            return Record(self._name)
+    def _read_guarded(self) -> Record:
         try:
-            return decoded(content, self._name)
-        except AnothersRecordError as error:
-            raise AnotherServiceError(self.path, error.service, self._name) from error
+            return self.checked()
         except ValueError:
-            if guarded:
-                self._notices.append(files.set_aside(self.path))
+            self._notices.append(files.set_aside(self.path))
             return Record(self._name)

@@ -80,7 +80,7 @@ class Worker:
         python: str | None = None,
         data_dir: str | os.PathLike[str] | None = None,
         host: str | None = None,
-        port: int | None = None,
+        port: int | str | None = None,
         log_level: str | None = None,
         handover: str | None = None,
         start_timeout: float | None = None,

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
-import subprocess
-import sys
 import tempfile
-import tomllib
 from collections.abc import Callable
-from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from incumbent.lifecycle import runs
-from incumbent.lifecycle.about import command
+from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import NotVerifiedError
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
 from ..output import as_json, show, tell
-from ..releases import ReleaseError, Releases, needed_paths, remove_tree, switch
+from ..releases.content import remove_tree
+from ..releases.error import ReleaseError
+from ..releases.store import Releases
+from ..releases.switch import needed_paths, switch
+from ..releases.wheel import app_of, build, unpack, version_of
 from ..trace_reader import Follower, readable
-
-LAST_LINES = 15
+from ..waiting import run_waits_told
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,21 +34,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the proof of the new release; raises ReleaseError, NotVerifiedError."""
     project = os.path.abspath(options.project)
-    app = _app_of(project) or worker.app
+    app = app_of(project) or worker.app
     runs.bootstrap(worker)
     releases = Releases(worker)
     with releases.guarded():
         with releases.new_folder() as folder, tempfile.TemporaryDirectory() as wheels:
             tell(f"building {project}")
-            wheel = _wheel(project, wheels)
-            version = _version_of(wheel)
+            wheel = build(project, wheels)
+            version = version_of(wheel)
             tell(f"installing version {version}")
-            _install(wheel, folder)
+            unpack(wheel, folder)
             release, new = releases.install(folder, version, app, options.dev)
         tell(f"restarting into {release.path}" + ("" if new else ", which was there already"))
-        follower = Follower(worker.path("trace.jsonl"))
+        follower = Follower(DataDir(worker.data_dir).trace)
         try:
-            health = switch(worker, release, options.pin, options.timeout, _telling(follower))
+            with run_waits_told(worker):
+                health = switch(worker, release, options.pin, options.timeout, _telling(follower))
         except (ReleaseError, NotVerifiedError):
             if new and release.path not in needed_paths(worker, None):
                 remove_tree(release.path)  # it never served: the version is free for a better try
@@ -76,106 +72,3 @@ def _telling(follower: Follower) -> Callable[[], None]:
             tell(readable(line))
 
     return tell_new
-
-
-def _pyproject(project: str) -> dict[str, Any]:
-    try:
-        with open(os.path.join(project, "pyproject.toml"), "rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError as error:
-        raise ReleaseError(
-            f"no pyproject.toml in {project}; run `{command()} build-and-sync PROJECT`"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"can't read pyproject.toml in {project}: {error}; mend it") from error
-
-
-def _app_of(project: str) -> str:
-    table = _pyproject(project).get("tool", {}).get("incumbent", {})
-    app = table.get("app", "") if isinstance(table, dict) else ""
-    return app if isinstance(app, str) else ""
-
-
-def _wheel(project: str, folder: str) -> str:
-    """Build the wheel, with what is installed here if that will do, else in isolation.
-
-    Without a network only the first can work.
-    """
-    command = ["wheel", "--no-deps", "--wheel-dir", folder]
-    trouble: list[str] = []
-    if _can_build_here(project):
-        trouble = _pip([*command, "--no-build-isolation", project])
-        if not trouble:
-            return _only_wheel(folder)
-        tell("not built with what is installed here; trying in isolation")
-    said = _pip([*command, project])
-    if said:
-        raise ReleaseError(
-            f"{project} can't be built; mend it, then try again:", *(trouble or said)
-        )
-    return _only_wheel(folder)
-
-
-def _can_build_here(project: str) -> bool:
-    wants = _pyproject(project).get("build-system", {}).get("requires", ["setuptools", "wheel"])
-    try:
-        return all(_is_here(Requirement(text)) for text in wants)
-    except (InvalidRequirement, TypeError):
-        return False
-
-
-def _is_here(wanted: Requirement) -> bool:
-    if wanted.marker is not None and not wanted.marker.evaluate():
-        return True
-    try:
-        return wanted.specifier.contains(importlib.metadata.version(wanted.name), prereleases=True)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-
-
-def _only_wheel(folder: str) -> str:
-    found = [name for name in os.listdir(folder) if name.endswith(".whl")]
-    if len(found) != 1:
-        raise ReleaseError(f"the build made {len(found)} wheels instead of one; mend the project")
-    return os.path.join(folder, found[0])
-
-
-def _version_of(wheel: str) -> str:
-    try:
-        return str(parse_wheel_filename(os.path.basename(wheel))[1])
-    except InvalidWheelFilename as error:
-        raise ReleaseError(f"the build made a wheel with a wrong name: {error}") from error
-
-
-def _install(wheel: str, folder: str) -> None:
-    """Unpack the wheel; what it depends on comes from the interpreter that runs the worker."""
-    trouble = _pip(
-        [
-            "install",
-            "--no-deps",
-            "--no-index",
-            "--no-compile",
-            "--upgrade",
-            "--target",
-            folder,
-            wheel,
-        ]
-    )
-    if trouble:
-        raise ReleaseError(f"{os.path.basename(wheel)} can't be installed:", *trouble)
-
-
-def _pip(arguments: list[str]) -> list[str]:
-    """Run pip quietly; give nothing, or the last lines it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode == 0:
-        return []
-    return done.stdout.splitlines()[-LAST_LINES:] or [f"pip exited {done.returncode}"]

@@ -11,7 +11,8 @@ from incumbent.lifecycle.health import SILENT
 from incumbent.lifecycle.on_port import describe
 from incumbent.lifecycle.settings import Worker
 
-from ..doctor_checks import Finding, findings
+from ..doctor.checks import findings
+from ..doctor.finding import Finding
 from ..other_settings import other_settings, sentence
 from ..output import as_json, show
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from incumbent.lifecycle.client.fast_note import noted_now
+from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.settings import Worker
 
@@ -26,8 +27,9 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     from incumbent.lifecycle.runs import restart
 
     from ..trace_reader import Follower, Line, header, of_this_restart, readable
+    from ..waiting import run_waits_told
 
-    follower = Follower(worker.path("trace.jsonl"))
+    follower = Follower(DataDir(worker.data_dir).trace)
     shown: list[Line] = []
 
     def tell_new() -> None:
@@ -38,17 +40,18 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         shown.extend(fresh)
 
     try:
-        if options.version is not None:
-            health = _into_release(worker, options, tell_new)
-        else:
-            health = restart(
-                worker,
-                timeout=options.timeout,
-                origin="cli",
-                noted=noted,
-                watching=tell_new,
-                person=True,
-            )
+        with run_waits_told(worker):
+            if options.version is not None:
+                health = _into_release(worker, options, tell_new)
+            else:
+                health = restart(
+                    worker,
+                    timeout=options.timeout,
+                    origin="cli",
+                    noted=noted,
+                    watching=tell_new,
+                    person=True,
+                )
     finally:
         tell_new()
         follower.close()
@@ -64,7 +67,8 @@ def _into_release(
 ) -> Health:
     from incumbent.lifecycle.runs import bootstrap
 
-    from ..releases import Releases, switch  # a plain restart does not pay for it
+    from ..releases.store import Releases  # a plain restart does not pay for it
+    from ..releases.switch import switch
 
     bootstrap(worker)
     releases = Releases(worker)

@@ -10,6 +10,7 @@ from incumbent.lifecycle.settings import Worker
 from ..arguments import seconds
 from ..output import as_json, show
 from ..place import place
+from ..waiting import run_waits_told
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the proof of a verified worker; raises NotVerifiedError."""
-    health = start(worker, timeout=options.timeout, origin="cli")
+    with run_waits_told(worker):
+        health = start(worker, timeout=options.timeout, origin="cli")
     if options.json:
         host = health.host or worker.host
         said = {"pid": health.pid, "version": health.version, "host": host, "port": health.port}

@@ -14,6 +14,7 @@ from ..other_settings import other_settings, sentence
 from ..output import as_json, show
 from ..place import place
 from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, as_answer, exit_code
+from ..waiting import answer_from, waits_told
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print what was seen; the exit code says it too."""
-    seen = status(worker)
+    with waits_told(lambda: answer_from(worker)):
+        seen = status(worker)
     code = exit_code(seen)
     others = other_settings(worker, seen)
     if options.json:

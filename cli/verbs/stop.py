@@ -9,6 +9,7 @@ from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
 from ..output import as_json, show
+from ..waiting import run_waits_told
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print whether there was a worker to stop; raises StopError."""
-    found = stop(worker, timeout=options.timeout, origin="cli")
+    with run_waits_told(worker):
+        found = stop(worker, timeout=options.timeout, origin="cli")
     if options.json:
         as_json({"ok": True, "stopped": found})
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.machine.trace_check import check
 from incumbent.lifecycle.settings import Worker
 
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the journal, or the faults in it."""
-    path = worker.path("trace.jsonl")
+    path = DataDir(worker.data_dir).trace
     if options.follow and (options.json or options.check):
         raise UsageError("--follow never ends, so it goes with neither --json nor --check")
     if options.check:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.cli.releases import remove_tree
+from incumbent.cli.releases.content import remove_tree
 
 from ..world import App, Hammer, World, eventually
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.cli.arguments import COMMANDS
+from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Worker
 
 from ..isolation import Sandbox

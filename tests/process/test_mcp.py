@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 MCP = (sys.executable, "-m", "incumbent.cli", "mcp")
 LOUD = """
 import os, subprocess, sys
-from incumbent.cli.verbs import mcp
+from incumbent.cli import mcp_stdio
 from incumbent.cli.main import main
 from incumbent.cli.mcp_bridge import Tool
 
@@ -39,7 +39,7 @@ def loud(worker, given):
     subprocess.run(["echo", "by a child"], check=True)
     return {"ok": True, "read": sys.stdin.read()}
 
-mcp.TOOLS = (*mcp.TOOLS, Tool("loud", "prints", {}, False, loud))
+mcp_stdio.TOOLS = (*mcp_stdio.TOOLS, Tool("loud", "prints", {}, False, loud))
 sys.exit(main(["mcp"]))
 """
 WITHOUT = """

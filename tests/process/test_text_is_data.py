@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from incumbent.cli import mcp_bridge
-from incumbent.cli.arguments import COMMANDS
+from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Worker
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.messages import LIMIT_LETTERS, printable, say
@@ -273,7 +273,7 @@ def test_an_agent_reads_text_only_of_what_went_wrong(hurried: World, capfd, monk
         for tool in mcp_bridge.TOOLS:
             answer = mcp_bridge.answered(tool, Worker(), {ENDLESS: ENDLESS})
             assert not answer["ok"]
-            assert_harmless(answer["error"].encode(), tool.name)
+            assert_harmless(str(answer["error"]).encode(), tool.name)
             answer = mcp_bridge.answered(tool, Worker(), {})
             assert_harmless(str(answer.get("error", "")).encode(), tool.name)
     assert_harmless("".join(capfd.readouterr()).encode(), "talk")

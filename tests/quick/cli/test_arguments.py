@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from incumbent.cli.arguments import is_hook, seconds, split
+from incumbent.cli.command_table import COMMANDS
 from incumbent.cli.main import main
 
 SLOW = {"argparse", "asyncio", "dataclasses", "json", "requests", "subprocess", "transitions"}
@@ -92,14 +93,43 @@ def test_help_is_a_result(words, capsys):
     assert json.loads(capsys.readouterr().out)["ok"] is True
 
 
-def test_every_command_on_offer_explains_itself(capsys):
+def in_help(out: str) -> dict[str, str]:
+    """Give each command in the answer to `--help` with its line."""
+    rows = out.partition("\ncommands:\n")[2].partition("\n\n")[0].split("\n")
+    return dict(row.split(maxsplit=1) for row in rows)
+
+
+def test_help_has_one_line_for_each_command(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert in_help(out) == {name: sentence for name, (sentence, _) in COMMANDS.items()}
+    assert all(len(row) <= 80 for row in out.split("\n"))
+
+
+def test_help_in_json_is_the_same_text(capsys):
     main(["--help"])
-    offered = capsys.readouterr().out.partition("commands: ")[2].strip().split(", ")
-    assert {"start", "stop", "restart", "status", "run", "trace", "diagrams"} <= set(offered)
-    for name in offered:
+    plain = capsys.readouterr().out
+    main(["--help", "--json"])
+    assert json.loads(capsys.readouterr().out)["usage"] + "\n" == plain
+
+
+def test_help_touches_nothing(sandbox):
+    assert main(["--help"]) == 0
+    assert not sandbox.data_dir.exists()
+
+
+def test_every_command_explains_itself_with_the_same_words(capsys):
+    for name, (sentence, _) in COMMANDS.items():
         if name != "hook":  # it takes its words as they are
             assert main([name, "--help"]) == 0
-            assert capsys.readouterr().out.startswith(f"usage: worker-service {name}")
+            out = capsys.readouterr().out
+            assert out.startswith(f"usage: worker-service {name} ")
+            assert f"{sentence[0].upper()}{sentence[1:]}." in " ".join(out.split())
+
+
+def test_a_wrong_command_is_told_which_there_are(capsys):
+    assert main(["frobnicate"]) == 2
+    assert capsys.readouterr().err.endswith(f"\ncommands: {', '.join(COMMANDS)}\n")
 
 
 def test_a_notice_about_the_settings_is_told_by_every_command(data_dir, capsys):

@@ -1,0 +1,1 @@
+"""Installed builds: how one is made, kept, or switched to."""
