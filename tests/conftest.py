@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from . import isolation
-from .isolation import Sandbox, Tripwire
+from .isolation import Sandbox, Starts, Tripwire
 from .world import World
 
 DATA_DIRS = isolation.real_data_dirs()
 TRIPWIRE = Tripwire(isolation.real_homes(), DATA_DIRS, isolation.code_places())
+STARTS = Starts()
+SANDBOXES = itertools.count()
 sys.addaudithook(TRIPWIRE.hook)
+sys.addaudithook(STARTS.hook)
 
 
 def real_files() -> dict[str, int]:
@@ -30,7 +34,7 @@ def sandbox(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
     """Give the test's own home, data dir, port; fail the test that leaves them or litters them."""
-    root = tmp_path_factory.mktemp("sandbox")
+    root = tmp_path_factory.mktemp(f"sandbox{next(SANDBOXES)}", numbered=False)
     port, give_back = isolation.reserved_port()
     places = Sandbox(root, root / "home", root / "data", port)
     for folder in (places.home, root / "tmp"):
@@ -40,10 +44,11 @@ def sandbox(
     for name, value in places.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(tempfile, "tempdir", str(root / "tmp"))
-    before, real = isolation.children(), real_files()
+    real = real_files()
     TRIPWIRE.tripped.clear()
+    STARTS.forget()
     yield places
-    wrongs = isolation.leavings(places, before) + TRIPWIRE.tripped
+    wrongs = isolation.leavings(places, STARTS.before) + TRIPWIRE.tripped
     if real_files() != real:
         wrongs.append("the real data dir has changed")
     give_back()

@@ -33,6 +33,9 @@ _OPENING = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})
 _CHANGES = ("mkdir", "rename", "remove", "rmdir", "link", "symlink", "truncate", "utime", "chmod")
 _CHANGING = frozenset(f"os.{change}" for change in _CHANGES)
 _CALLING = frozenset({"socket.connect", "socket.bind"})
+_STARTING = frozenset(
+    {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "pty.spawn"}
+)
 
 
 class TripwireError(AssertionError):
@@ -84,6 +87,26 @@ class Tripwire:
     def _trip(self, sentence: str) -> None:
         self.tripped.append(sentence)
         raise TripwireError(sentence)
+
+
+class Starts:
+    """Notes the first process that is started from here, before it is.
+
+    A test that starts none leaves none behind: nothing needs to be looked for in its teardown,
+    which took most of the quick tier's time. `multiprocessing` with "spawn" goes unseen.
+    """
+
+    def __init__(self) -> None:
+        self.before: set[int] | None = None  # the children when the first was started
+
+    def hook(self, event: str, _args: tuple[Any, ...]) -> None:
+        """Keep which children there are, at the first start since `forget`."""
+        if event in _STARTING and self.before is None:
+            self.before = children()
+
+    def forget(self) -> None:
+        """Begin again: no process has been started."""
+        self.before = None
 
 
 class Sandbox(NamedTuple):
@@ -222,8 +245,18 @@ def children() -> set[int]:
     return found
 
 
-def leavings(sandbox: Sandbox, before: set[int]) -> list[str]:
-    """Give what this test left behind, ending each process of it by its pid."""
+def leavings(sandbox: Sandbox, before: set[int] | None) -> list[str]:
+    """Give what this test left behind, ending each process of it by its pid.
+
+    Without a set of the children `before` the test has started no process.
+    """
+    sentences = [] if before is None else _left_processes(sandbox, before)
+    if somebody_listens(sandbox.port):
+        sentences.append(f"left a listener behind on its port {sandbox.port}")
+    return sentences
+
+
+def _left_processes(sandbox: Sandbox, before: set[int]) -> list[str]:
     deadline = time.monotonic() + LEAVING_S
     while (left := _left(sandbox, before)) and time.monotonic() < deadline:
         time.sleep(STEP_S)
@@ -235,8 +268,6 @@ def leavings(sandbox: Sandbox, before: set[int]) -> list[str]:
     sentences = [f"left the process {pid} behind: {line}" for pid, line in left]
     while _left(sandbox, before) and time.monotonic() < deadline + LEAVING_S:
         time.sleep(STEP_S)
-    if somebody_listens(sandbox.port):
-        sentences.append(f"left a listener behind on its port {sandbox.port}")
     return sentences
 
 
