@@ -140,7 +140,9 @@ def _begun_to_replay() -> subprocess.Popen[str]:
 
 
 def _replayed(replaying: subprocess.Popen[str]) -> tuple[list[str], list[str]]:
-    lines = replaying.communicate()[0].splitlines()
+    # A replay that broke off is told in several lines, of which the first begins with its name.
+    told = replaying.communicate()[0].splitlines()
+    lines = [line for line in told if line[:1].strip() and "  " in line.strip()]
     print("\ncounterexamples on the mutated code, with real processes")
     print("\n".join(lines))
     right = ("as predicted", "can't be expressed")
