@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import incumbent
 from incumbent.lifecycle import Worker, data_dir, trust
 from incumbent.lifecycle.data_dir import DataDir
 
-HOMES = [Path(home) for home in incumbent.__path__]
-SOURCES = [path for home in HOMES for path in sorted(home.rglob("*.py"))]
+REPOSITORY = Path(__file__).parents[3]
+ROOMS = ("lifecycle", "server", "cli")
+SOURCES = [path for room in ROOMS for path in sorted((REPOSITORY / room).rglob("*.py"))]
 IN_THE_DATA_DIR = re.compile(r"""\bworker\.path\(\s*["']([^"']+)["']""")
 
 
