@@ -138,4 +138,4 @@ def test_a_worker_that_is_not_up_in_time_ends_whatever_hears_its_last_words(worl
     assert hang in source
     (app.folder / "hosted.py").write_text(source.replace(hang, f"{HUSHED[stderr]}; time.sleep(99)"))
     process = world.begin_process([sys.executable, "-c", HAND], app)
-    assert process.wait(timeout=15) == 1
+    assert process.wait(timeout=15) == EXIT_LATE
