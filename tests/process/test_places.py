@@ -21,6 +21,7 @@ BLOCKED = (
 )
 
 EXIT_LOST = 75
+EXIT_LATE = 77
 HUSHED = {
     "/dev/full": "os.dup2(os.open('/dev/full', os.O_WRONLY), 2); sys.stderr = open(2, 'w')",
     "closed": "sys.stderr.close()",
