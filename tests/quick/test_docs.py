@@ -13,6 +13,9 @@ import pytest
 
 from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Health, Worker, data_dir, settings_file
+from incumbent.lifecycle.machine import states
+from incumbent.lifecycle.machine.old_trace import in_words_of_today
+from incumbent.lifecycle.posix.child_process import FIRST_NAMES
 from incumbent.server.http import endpoints
 from tests.docs import python_api
 from tests.proof.coverage import INVARIANTS
@@ -257,3 +260,36 @@ def test_the_page_of_http_has_every_field_of_health() -> None:
 def test_the_readme_has_every_command_and_no_other() -> None:
     told = [row[0].partition(" ")[0] for row in rows(README, "## The command line")]
     assert sorted(told) == sorted(COMMANDS)
+
+
+def test_the_protocol_gives_todays_word_for_each_state_and_event_of_the_first_edition() -> None:
+    told = {(row[0], row[1]): row[2] for row in rows(PROTOCOL, "## Old names")}
+    for then, now in states.OF_FIRST_EDITION.items():
+        assert told["state", then] == now
+    events = {then: now for (kind, then), now in told.items() if kind == "event"}
+    assert len(events) > 5
+    for then, now in events.items():
+        assert in_words_of_today({"event": then}) == {"event": now}
+    assert told["trace", "door"] in in_words_of_today({"door": "cli"})
+    for now, then in FIRST_NAMES.items():
+        assert told["environment", then] == now
+
+
+def test_the_class_or_module_that_an_old_name_became_is_there() -> None:
+    source = "".join(
+        path.stem + "\n" + path.read_text()
+        for top in ("lifecycle", "server", "cli")
+        for path in (ROOT / top).rglob("*.py")
+    )
+    for kind, _, now in rows(PROTOCOL, "## Old names"):
+        if kind == "code":
+            for name in now.split(", "):
+                assert re.search(rf"^(class )?{name}\b", source, re.M), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_to_a_heading_of_another_page_leads_to_one(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([\w./-]+\.md)#([\w-]+)\)", page.read_text()):
+        headings = re.findall(r"^#+ (.*)$", (page.parent / target).read_text(), re.M)
+        found = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
+        assert anchor in found, (target, anchor)
