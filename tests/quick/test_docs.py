@@ -15,6 +15,7 @@ from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Health, Worker, data_dir, settings_file
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.old_trace import in_words_of_today
+from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.posix.child_process import FIRST_NAMES
 from incumbent.server.http import endpoints
 from tests.docs import python_api
@@ -293,3 +294,10 @@ def test_a_link_to_a_heading_of_another_page_leads_to_one(page: Path) -> None:
         headings = re.findall(r"^#+ (.*)$", (page.parent / target).read_text(), re.M)
         found = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
         assert anchor in found, (target, anchor)
+
+
+def test_each_row_of_the_trace_in_the_readme_is_one_of_the_tables() -> None:
+    shown = re.findall(r"^    (spawner|worker) +\d+ +\w+ +(\S+) +(\S+) +(\S+) ", README, re.M)
+    assert len(shown) > 5
+    for machine, source, event, dest in shown:
+        assert (event, source, dest) in MACHINES[machine][0]
