@@ -1,4 +1,4 @@
-"""The README's hooks for Claude Code are of the documented form, and each brings its event."""
+"""The hooks of docs/hooks.md are of the documented form, and each brings its event."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_a_newer_version_of_the_20_lines_takes_over_with_its_first_hook(tool: To
 
 
 def programs(app: str) -> dict[str, str]:
-    """Give the two ways of the README to mount the commands."""
+    """Give the two ways of docs/hosting.md to mount the commands."""
     head = PROGRAM.format(app=app)
     return {
         "argparse": head + ARGPARSE + block("python", "parse_known_args"),
