@@ -11,20 +11,12 @@ pytestmark = pytest.mark.process
 RESTARTS = 15
 
 
-def commands_at_once(world: World, app, count: int):
-    import sys
-
-    argv = [sys.executable, "-m", "incumbent.cli.main", "--json", "restart"]
-    processes = [world.begin_process(argv, app) for _ in range(count)]
-    return [world.end(process) for process in processes]
-
-
 @pytest.mark.parametrize("strategy", ["seamless", "rebind"])
 def test_fifteen_restarts_at_once_cost_at_most_two_generations(world: World, strategy):
     world.settings["INCUMBENT_HANDOVER"] = strategy
     app = world.app("1.0.0")
     world.ensure(app)
-    dones = commands_at_once(world, app, RESTARTS)
+    dones = world.at_once(app, *["restart"] * RESTARTS)
     assert [done for done in dones if done.code] == []
     assert world.generations() - 1 in (1, 2)
 
