@@ -1,7 +1,5 @@
 """The command line `worker-service`, also under the name of a tool that hosts its own worker."""
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -9,7 +7,7 @@ if TYPE_CHECKING:
     from incumbent.lifecycle.settings import Worker
 
 
-def commands(worker: Callable[..., Worker], words: Sequence[str], called: str) -> int:
+def commands(worker: "Callable[..., Worker]", words: "Sequence[str]", called: str) -> int:
     """Run one command for a tool's own worker, as `worker-service` does; give its exit code.
 
     `worker` makes the worker, such as `functools.partial(Worker, "mytool", "1.2.0", "mytool:app")`;

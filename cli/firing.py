@@ -1,7 +1,5 @@
 """What the parts of one hook share: its event, the signals that may end it, its talk."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -100,7 +98,7 @@ class Signals:
             except ValueError:  # signals are the main thread's
                 return
 
-    def during(self, act: Callable[[], bool]) -> bool:
+    def during(self, act: "Callable[[], bool]") -> bool:
         """Do what takes time; False where a signal has cut it short."""
         try:
             self._cuts = True
@@ -111,7 +109,7 @@ class Signals:
         except _CutShort:
             return False
 
-    def shielded(self, act: Callable[[], bool]) -> bool:
+    def shielded(self, act: "Callable[[], bool]") -> bool:
         """Do in the midst of `during` what must not be cut short."""
         self._cuts = False
         done = act()

@@ -1,7 +1,5 @@
 """Brings one event from an agent's hook to the worker, whatever stands in the way."""
 
-from __future__ import annotations
-
 import os
 from time import monotonic
 
@@ -33,7 +31,7 @@ _PIPE_BYTES = 1 << 16
 
 
 def quick(
-    given: dict[str, str], rest: list[str], make: Callable[..., Worker], last: bool = False
+    given: dict[str, str], rest: list[str], make: "Callable[..., Worker]", last: bool = False
 ) -> int:
     """Do what `[--data-dir D] [--port P] [--json] hook EVENT` asks; 0 whatever happens.
 
@@ -69,7 +67,7 @@ class _UnusableError(Exception):
 def _fire(
     given: dict[str, str],
     rest: list[str],
-    make: Callable[..., Worker],
+    make: "Callable[..., Worker]",
     began: float,
     signals: Signals,
 ) -> None:
@@ -107,7 +105,7 @@ def _spool_beside(error: Exception) -> str:
     return os.path.join(os.path.dirname(error.path), "spool")
 
 
-def _event(name: str, stdin: _Stdin) -> Event | None:
+def _event(name: str, stdin: "_Stdin") -> Event | None:
     said, text, trouble = _payload(stdin)
     if trouble:
         tell(trouble)
@@ -119,7 +117,7 @@ def _event(name: str, stdin: _Stdin) -> Event | None:
     return Event(name, text, said.get("session_id"))
 
 
-def _brought(worker: Worker, event: Event | None, deadline: float, signals: Signals) -> bool:
+def _brought(worker: "Worker", event: Event | None, deadline: float, signals: Signals) -> bool:
     """Give whether the event found its end; what is in the way is told."""
     try:
         return _delivered(worker, event, deadline, signals)
@@ -133,7 +131,7 @@ def _brought(worker: Worker, event: Event | None, deadline: float, signals: Sign
         return False
 
 
-def _delivered(worker: Worker, event: Event | None, deadline: float, signals: Signals) -> bool:
+def _delivered(worker: "Worker", event: Event | None, deadline: float, signals: Signals) -> bool:
     had, seen = _first_look(worker, deadline)
     waiting = _is_any_kept(worker.path("spool"))
     if had and event is not None and not (waiting and _is_held_up(worker, event)):
@@ -158,13 +156,13 @@ def _is_any_kept(folder: str) -> bool:
         return False
 
 
-def _is_held_up(worker: Worker, event: Event) -> bool:
+def _is_held_up(worker: "Worker", event: Event) -> bool:
     from incumbent.lifecycle.client.spool import Spool
 
     return Spool(worker.path("spool")).holds_up(event.session())
 
 
-def _first_look(worker: Worker, deadline: float) -> tuple[bool, ProbeResult | None]:
+def _first_look(worker: "Worker", deadline: float) -> "tuple[bool, ProbeResult | None]":
     """Give whether a worker is there to be content with, and what was seen; waits for nothing."""
     from incumbent.lifecycle.client.fast_path import FastPath
 
@@ -243,7 +241,7 @@ def _more_within(deadline: float) -> bool:
     return bool(select([0], [], [], max(deadline - monotonic(), 0))[0])
 
 
-def _payload(stdin: _Stdin) -> tuple[dict[str, object] | None, bytes, str]:
+def _payload(stdin: "_Stdin") -> tuple[dict[str, object] | None, bytes, str]:
     """Give the object to deliver, if there is one, its text, and the sentence of trouble."""
     if stdin.too_much:
         trouble = f"stdin is over {deliver.PAYLOAD_LIMIT_BYTES} bytes; nothing is delivered"

@@ -1,7 +1,5 @@
 """Exactly one background worker: the public calls with their errors."""
 
-from __future__ import annotations
-
 import sys
 
 from . import about

@@ -1,7 +1,5 @@
 """The public calls: ensure_running, restart, stop, status."""
 
-from __future__ import annotations
-
 from time import monotonic
 
 from .client.fast_path import FastPath, probe_worker
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def ensure_running(
     worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
-) -> Health:
+) -> "Health":
     """Give the health of the one worker, bringing it up or recycling it once if need be.
 
     Without arguments: the built-in worker, settings from the environment. Every call asks the
@@ -29,14 +27,14 @@ def ensure_running(
 
 def start(
     worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
-) -> Health:
+) -> "Health":
     """Give what `ensure_running` gives, for a person: a worker that it launches gets the settings
     and the environment of this process, also where the same build ran with others before.
     """
     return _ensured(worker or Worker(), timeout, origin, person=True)
 
 
-def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = False) -> Health:
+def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = False) -> "Health":
     began = monotonic()
     deadline = began + (worker.timeout if timeout is None else timeout)
     patience = PATIENCE_S if timeout is None else timeout
@@ -59,7 +57,7 @@ def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = 
 
 async def ensure_running_async(
     worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
-) -> Health:
+) -> "Health":
     """Give what `ensure_running` gives without blocking the event loop: the same, in a thread."""
     import asyncio
 
@@ -74,7 +72,7 @@ async def ensure_running_async(
 
 def restart(
     worker: Worker | None = None, *, timeout: float | None = None, origin: str = "api"
-) -> Health:
+) -> "Health":
     """Replace the worker, also a current one, and give the health of the one that began to serve.
 
     It gets the settings and the environment of this process as they are now. Raises
@@ -93,7 +91,7 @@ def stop(
     _runs().stop(worker or Worker(), timeout=timeout, origin=origin)
 
 
-def status(worker: Worker | None = None) -> ProbeResult:
+def status(worker: Worker | None = None) -> "ProbeResult":
     """Give what holds the port now, or else the data dir; never raises for what that is."""
     worker = worker or Worker()
     seen = probe_worker(worker)
@@ -104,7 +102,7 @@ def status(worker: Worker | None = None) -> ProbeResult:
     return seen
 
 
-def _runs() -> ModuleType:
+def _runs() -> "ModuleType":
     """Give the launcher's machinery; the collector rests while it is imported, finding nothing."""
     import gc
 

@@ -1,9 +1,10 @@
 """What a worker says of itself, as the values that cross from the probe to the drivers."""
 
-from __future__ import annotations
-
-from .generation import Generation
 from .machine import states
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .generation import Generation
 
 DARK = "dark"  # refused: nobody listens
 SILENT = "silent"  # accepts, gives no answer
@@ -29,9 +30,9 @@ class Health:
     """
 
     __slots__ = (
+        "_launch",
         "app",
         "data_dir",
-        "generation",
         "host",
         "instance",
         "managed",
@@ -55,7 +56,7 @@ class Health:
         version: str,
         state: str,
         instance: str,
-        generation: Generation = Generation(),  # noqa: B008 - it can't change
+        generation: tuple[str, int] = ("", 0),
         since: float = 0.0,
         host: str = "",
         service: str = "",
@@ -70,14 +71,14 @@ class Health:
         managed: bool = False,
     ) -> None:
         self.pid, self.version, self.state, self.since = pid, version, state, since
-        self.generation, self.host = generation, host
+        self._launch, self.host = generation, host
         self.instance, self.service, self.data_dir, self.port = instance, service, data_dir, port
         self.status, self.uptime, self.started_at = status, uptime, started_at
         self.worker_path, self.app, self.refusal = worker_path, app, refusal
         self.managed = managed
 
     @classmethod
-    def from_json(cls, said: object) -> Health:
+    def from_json(cls, said: object) -> "Health":
         """Give the report in a decoded health answer; raises ValueError when it is none."""
         if not isinstance(said, dict):
             raise ValueError("not an object")
@@ -99,7 +100,7 @@ class Health:
         else:
             texts["state"] = states.OF_FIRST_EDITION.get(then, then)
         managed = said.get("managed") is True
-        generation = Generation(texts.pop("line"), _number(said.get("generation")))
+        generation = (texts.pop("line"), _number(said.get("generation")))
         return cls(
             pid=pid,
             since=since,
@@ -117,9 +118,16 @@ class Health:
         `phase` is today's.
         """
         said = {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
-        said |= {"generation": self.generation.number, "line": self.generation.line}
+        said["line"], said["generation"] = said.pop("_launch")
         then = states.IN_FIRST_EDITION.get(self.state, self.state)
         return said | {"state": then, "phase": self.state}
+
+    @property
+    def generation(self) -> "Generation":
+        """The number of its launch."""
+        from .generation import Generation  # whoever only asks who serves compares no numbers
+
+        return Generation(*self._launch)
 
     def is_at(self, host: str, port: int) -> bool:
         """Whether the worker serves at this address; the first edition does not tell its host."""
@@ -167,7 +175,7 @@ class ProbeResult:
 
     __slots__ = ("detail", "health", "kind")
 
-    def __init__(self, kind: str, health: Health | None = None, detail: str = "") -> None:
+    def __init__(self, kind: str, health: "Health | None" = None, detail: str = "") -> None:
         self.kind, self.health, self.detail = kind, health, detail
 
     def __repr__(self) -> str:
@@ -184,7 +192,7 @@ class ProbeResult:
         return hash((self.kind, self.health, self.detail))
 
 
-def result_of(health: Health) -> ProbeResult:
+def result_of(health: "Health") -> "ProbeResult":
     """Give what a probe saw when a worker of ours answered."""
     if health.state in states.COMING_UP_STATES or health.state in states.RESUMED_STATES:
         return ProbeResult(WORKER_STARTING, health)

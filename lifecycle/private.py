@@ -1,7 +1,5 @@
 """Makes what only its user can read, whatever the umask."""
 
-from __future__ import annotations
-
 import os
 
 _FOLDER = 0o700

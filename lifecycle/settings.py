@@ -1,15 +1,11 @@
 """What to run: a worker's settings, by argument, then environment, then file, then default."""
 
-from __future__ import annotations
-
 import os
 import sys
-from errno import ENOENT, ENOTDIR
 
 from ._small_json import loads, read_small
 from .about import VERSION
 from .trust import check_data_dir, check_open
-from .versions import parse, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,8 +84,8 @@ class Worker:
         lock_timeout: float | None = None,
         hang_timeout: float | None = None,
         timeout: float | None = None,
-        pass_env: str | Iterable[str] | None = None,
-        environ: Mapping[str, str] | None = None,
+        pass_env: "str | Iterable[str] | None" = None,
+        environ: "Mapping[str, str] | None" = None,
     ) -> None:
         env = os.environ if environ is None else environ
         if name is not None and env.get("INCUMBENT_NAME", name) not in (name, ""):
@@ -113,7 +109,7 @@ class Worker:
             self.notices.append(f"settings.json: python is not taken from there; {how}")
             del file["python"]
 
-        def pick(key: str, given: object, default: object, check: Callable[[Any], Any]) -> Any:
+        def pick(key: str, given: object, default: object, check: "Callable[[Any], Any]") -> "Any":
             filed = file.pop(key, _ABSENT)
             if given is not None:
                 return _checked(key, given, check)
@@ -169,7 +165,8 @@ class Worker:
         try:
             content = read_small(path, check_open)
         except OSError as error:
-            if error.errno in (ENOENT, ENOTDIR) and not os.path.islink(path):
+            gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            if gone and not os.path.islink(path):
                 return {}
             from .errors import SettingsFileError
 
@@ -195,7 +192,7 @@ def _without_comment_lines(content: bytes) -> bytes:
     return inside.rstrip().removesuffix(b",") + end + after
 
 
-def default_data_dir(name: str, environ: Mapping[str, str]) -> str:
+def default_data_dir(name: str, environ: "Mapping[str, str]") -> str:
     """Give the platform's per-user data dir for this service."""
     home = environ.get("HOME")
     if not home:
@@ -217,13 +214,13 @@ def default_port(data_dir: str) -> int:
     return PORT_BASE + crc32(os.fsencode(f"{os.getuid()}:{data_dir}")) % PORT_SPAN
 
 
-def _error(setting: str, value: object, expected: str) -> SettingsError:
+def _error(setting: str, value: object, expected: str) -> "SettingsError":
     from .errors import SettingsError  # not on the way of a hook whose settings are fine
 
     return SettingsError(setting, value, expected)
 
 
-def _checked(key: str, value: object, check: Callable[[Any], Any]) -> Any:
+def _checked(key: str, value: object, check: "Callable[[Any], Any]") -> "Any":
     try:
         return check(value)
     except (ValueError, TypeError) as error:
@@ -262,6 +259,8 @@ def _app(value: object) -> str:
 
 
 def _version(value: object) -> str:
+    from .versions import parse, plain  # the install's own version is not checked
+
     text = str(value)
     if not plain(text):
         parse(text)
@@ -291,7 +290,7 @@ def _variables(value: object) -> tuple[str, ...]:
     return names(value)
 
 
-def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+def _one_of(words: tuple[str, ...]) -> "Callable[[object], str]":
     def check(value: object) -> str:
         if value not in words:
             raise ValueError("one of " + ", ".join(words))

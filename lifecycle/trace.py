@@ -1,10 +1,7 @@
 """The journal of transitions: one JSON line each, appended with one write."""
 
-from __future__ import annotations
-
 import os
 import time
-from errno import EINVAL, ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
 from ._small_json import dumps_flat
@@ -93,19 +90,31 @@ def append(path: str, line: bytes) -> None:
         told = os.fstat(fd)
         size = told.st_size
         if told.st_mode & _KIND != _REGULAR:
-            raise OSError(EINVAL, "it is no file", path)
+            raise _not_a_file(path)
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b" \n" + line  # a blank, so that of two who see it none makes an empty line
         written = os.write(fd, line)
         if written < len(line):
             _take_back(path, fd, written)
-            raise OSError(ENOSPC, os.strerror(ENOSPC), path)
+            raise _no_room(path)
         if not size:
             _mend_mode(fd, told)
     finally:
         os.close(fd)
     if size + written > ROTATE_BYTES:
         _rotate(path)
+
+
+def _not_a_file(path: str) -> OSError:
+    from errno import EINVAL  # a hook would pay for the whole list of numbers
+
+    return OSError(EINVAL, "it is no file", path)
+
+
+def _no_room(path: str) -> OSError:
+    from errno import ENOSPC
+
+    return OSError(ENOSPC, os.strerror(ENOSPC), path)
 
 
 def _mend_mode(fd: int, told: os.stat_result) -> None:

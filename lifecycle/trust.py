@@ -1,7 +1,5 @@
 """Refuses what another user owns, may write, or could swap."""
 
-from __future__ import annotations
-
 import os
 
 TYPE_CHECKING = False
@@ -110,7 +108,7 @@ def _has_access_list(seen: str | int) -> bool:
     return True
 
 
-def _refusal(path: str, told: os.stat_result, above: bool) -> TrustError:
+def _refusal(path: str, told: os.stat_result, above: bool) -> "TrustError":
     from shlex import quote
     from stat import S_IMODE
 

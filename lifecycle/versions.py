@@ -1,7 +1,5 @@
 """The order of versions, as Python packaging defines it."""
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -10,7 +8,7 @@ if TYPE_CHECKING:
 DIGITS = 1000  # more than Python takes for one number is the parser's to refuse
 
 
-def parse(text: str) -> Version:
+def parse(text: str) -> "Version":
     """Give a comparable version; raises ValueError for what is none."""
     from packaging.version import InvalidVersion, Version
 

@@ -1,7 +1,5 @@
 """Gives one event to the app of the worker that serves."""
 
-from __future__ import annotations
-
 import os
 
 from .._small_json import dumps_flat, loads

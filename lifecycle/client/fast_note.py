@@ -1,7 +1,5 @@
 """Notes the last launch that was numbered, before anything slow is imported."""
 
-from __future__ import annotations
-
 from .._small_json import loads, read_small
 from ..generation import Generation
 from ..trust import check_open
@@ -11,7 +9,7 @@ if TYPE_CHECKING:
     from ..settings import Worker
 
 
-def noted_now(worker: Worker) -> Generation | None:
+def noted_now(worker: "Worker") -> Generation | None:
     """Give the highest number in the launch record; None where it has none that can be read."""
     try:
         said = loads(read_small(worker.path("launch.json"), check_open))

@@ -1,7 +1,5 @@
 """The hot path: is the worker that should run there already?"""
 
-from __future__ import annotations
-
 import os
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, time
@@ -13,7 +11,6 @@ from ..machine.states import IDLE, SERVING_STATES, VERIFIED
 from ..settings import LEASE_S
 from ..trace import Trace
 from ..trust import check_open
-from ..versions import at_least
 from .probe import PROBE_TIMEOUT_S, probe
 
 TYPE_CHECKING = False
@@ -39,7 +36,7 @@ class FastPath:
     says. It is advisory: correctness is the lock's.
     """
 
-    def __init__(self, worker: Worker, origin: str) -> None:
+    def __init__(self, worker: "Worker", origin: str) -> None:
         self._worker, self._origin = worker, origin
         self._turn = -1
         self._need = ""
@@ -47,7 +44,7 @@ class FastPath:
             None  # what the last question found; None before the first one
         )
 
-    def health(self, patience: float, answer_s: float = PROBE_TIMEOUT_S) -> Health | None:
+    def health(self, patience: float, answer_s: float = PROBE_TIMEOUT_S) -> "Health | None":
         """Give the healthy worker's report, or None when it takes a whole run to tell.
 
         `patience` is in seconds, `answer_s` what one question waits for its answer. After None it
@@ -56,13 +53,13 @@ class FastPath:
         """
         worker = self._worker
         recorded = _recorded(worker)
-        if recorded is None or worker.notices or not at_least(recorded, worker.version):
+        if recorded is None or worker.notices or not _at_least(recorded, worker.version):
             return None
         self._need = recorded
         self.seen = self._seen_soon(min(patience, LOOK_ON_S), answer_s)
         return self.content_with(self.seen)
 
-    def content_with(self, seen: ProbeResult) -> Health | None:
+    def content_with(self, seen: "ProbeResult") -> "Health | None":
         """Give the report of the worker that was seen, if it is healthy and what is recorded.
 
         To be called after `health`, which found at the worker's own address what is in `seen`.
@@ -70,7 +67,7 @@ class FastPath:
         health = seen.health
         if health is None or health.state not in SERVING_STATES:
             return None
-        if not at_least(health.version, self._need):
+        if not _at_least(health.version, self._need):
             return None
         run = os.urandom(6).hex()
         Trace(self._worker.path("trace.jsonl"), "spawner", run, self._origin).note(CONTENT, "")
@@ -82,7 +79,7 @@ class FastPath:
             os.close(self._turn)
             self._turn = -1
 
-    def _seen_soon(self, patience: float, answer_s: float) -> ProbeResult:
+    def _seen_soon(self, patience: float, answer_s: float) -> "ProbeResult":
         """Ask; while another launches, ask again when the worker may have come up."""
         until, pause = monotonic() + patience, PAUSE_S
         seen = probe_worker(self._worker, answer_s)
@@ -119,7 +116,15 @@ class FastPath:
         return True
 
 
-def _somebody_launches(worker: Worker) -> bool:
+def _at_least(version: str, need: str) -> bool:
+    if version == need:
+        return True
+    from ..versions import at_least  # most versions are the very one: nothing is to be ordered
+
+    return at_least(version, need)
+
+
+def _somebody_launches(worker: "Worker") -> bool:
     """Whether the spawn lock is fresh, its owner not gone; doubt falls on no."""
     path = worker.path("spawn.lock")
     try:
@@ -135,12 +140,12 @@ def _somebody_launches(worker: Worker) -> bool:
     return True
 
 
-def probe_worker(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> ProbeResult:
+def probe_worker(worker: "Worker", timeout: float = PROBE_TIMEOUT_S) -> "ProbeResult":
     """Ask the worker's port who holds it, within `timeout` seconds."""
     return probe(worker.host, worker.port, worker.name, worker.data_dir, timeout)
 
 
-def _recorded(worker: Worker) -> str | None:
+def _recorded(worker: "Worker") -> str | None:
     path = worker.path("launch.json")
     try:
         said = loads(read_small(path, check_open))

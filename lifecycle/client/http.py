@@ -1,7 +1,5 @@
 """One HTTP question to a loopback port under a deadline, with nothing slow imported."""
 
-from __future__ import annotations
-
 # `socket` costs a hook several milliseconds of enum and selector imports; this is what it wraps.
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
 from time import monotonic
@@ -96,7 +94,7 @@ def _family(host: str) -> int:
     return AF_INET6 if ":" in host else AF_INET
 
 
-def _no_connection(error: OSError, host: str) -> SilentError:
+def _no_connection(error: OSError, host: str) -> "SilentError":
     """Give what it means that no connection came about, beyond a refusal."""
     import errno
 

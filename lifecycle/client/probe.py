@@ -1,7 +1,5 @@
 """Asks the port who holds it: one question with a deadline."""
 
-from __future__ import annotations
-
 from .._small_json import loads
 from ..health import DARK, FOREIGN, NO_ADDRESS, SILENT, Health, ProbeResult, result_of
 from .http import DarkError, NoAddressError, NotHttpError, SilentError, exchange, request_bytes

@@ -1,9 +1,6 @@
 """Keeps events on disk until the app has taken them, each session's in their order."""
 
-from __future__ import annotations
-
 import os
-from errno import EACCES, EISDIR, ELOOP
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import monotonic, time, time_ns
 
@@ -91,7 +88,7 @@ class Spool:
         return path
 
     def hand_over(
-        self, send: Send, own_s: float, others_s: float, own: str = ""
+        self, send: "Send", own_s: float, others_s: float, own: str = ""
     ) -> tuple[str, list[str]]:
         """Send what is kept, removing each event once the app has taken it.
 
@@ -117,7 +114,7 @@ class Spool:
             os.close(guard)
 
     def _send_each(
-        self, send: Send, own: str, own_until: float, others_until: float
+        self, send: "Send", own: str, own_until: float, others_until: float
     ) -> tuple[str, list[str]]:
         from ..files import unlink
 
@@ -143,8 +140,8 @@ class Spool:
                 continue
             except OSError as error:
                 word, why = UNDELIVERED, error.strerror or str(error)
-                if error.errno in (EACCES, EISDIR, ELOOP):
-                    word = REFUSED  # nothing that we have written, nor ever to be read
+                if _is_never_to_be_read(error):
+                    word = REFUSED
             if word == DELIVERED:
                 unlink(path)
             elif word == REFUSED:
@@ -208,6 +205,13 @@ def _pause(path: str, name: str) -> None:
         os.utime(path, (now, now + pause), follow_symlinks=False)
     except OSError:
         return  # another has delivered it
+
+
+def _is_never_to_be_read(error: OSError) -> bool:
+    """Whether what stands there is nothing that we have written."""
+    from errno import ELOOP  # a hook would pay for the whole list of numbers
+
+    return isinstance(error, (PermissionError, IsADirectoryError)) or error.errno == ELOOP
 
 
 def _read(path: str) -> bytes:

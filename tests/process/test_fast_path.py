@@ -1,5 +1,6 @@
 """A hook's look at the worker: content with one that serves, patient while another launches."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
@@ -36,6 +37,29 @@ def paths(dark: Worker):
     yield made
     for fast_path in made:
         fast_path.close()
+
+
+# Each module costs a hook 1 % of its time. Slow ones, and those that a healthy worker spares it:
+SPARED = """
+    __future__ collections contextlib enum errno functools json logging re socket threading typing
+    incumbent.lifecycle.errors incumbent.lifecycle.generation incumbent.lifecycle.runs
+    incumbent.lifecycle.settings_file
+"""
+HOT = {
+    "a call": "from incumbent.lifecycle import ensure_running; ensure_running()",
+    "a hook": "from incumbent.cli.main import main; main(['hook', 'PostToolUse'])",
+}
+
+
+@pytest.mark.parametrize("hot", HOT.values(), ids=HOT.keys())
+def test_a_process_that_finds_the_worker_imports_nothing_slow(world: World, app: App, hot: str):
+    world.ensure(app)
+    asked = f"import sys; begun = set(sys.modules); {hot}; print(*set(sys.modules) - begun)"
+    process = world.begin_process([sys.executable, "-c", asked], app)
+    out, talk = process.communicate('{"a": 1}', timeout=LONG_S)
+    imported = set(out.splitlines()[-1].split())
+    assert "incumbent.lifecycle.client.fast_path" in imported, talk
+    assert not imported & set(SPARED.split())
 
 
 def test_what_the_fast_path_writes_is_a_row_of_the_spawner():

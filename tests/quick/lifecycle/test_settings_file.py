@@ -116,7 +116,7 @@ def test_a_file_that_may_not_be_read_is_refused(data_dir):
     (data_dir / "settings.json").write_text(PORT)
     (data_dir / "settings.json").chmod(0)
     program = (
-        "import os, sys\n"
+        "import os, sys, incumbent.lifecycle.errors\n"  # nobody else may read this code
         "from incumbent.lifecycle.settings import Worker\n"
         "os.chown(sys.argv[1], 65534, 65534)\n"
         "os.chown(sys.argv[1] + '/settings.json', 65534, 65534)\n"

@@ -146,14 +146,19 @@ def record(recorded: str = "", good: str = "", rejected: str = "") -> Record:
 
 
 def worker(
-    version: str, state: str = states.VERIFIED, pid: int = 7, number: int = 1, port: int = 0
+    version: str,
+    state: str = states.VERIFIED,
+    pid: int = 7,
+    number: int = 1,
+    port: int = 0,
+    line: str = LINE,
 ) -> ProbeResult:
     return result_of(
         Health(
             pid=pid,
             version=version,
             state=state,
-            generation=Generation(LINE, number),
+            generation=Generation(line, number),
             instance=f"instance {pid}",
             port=port,
         )

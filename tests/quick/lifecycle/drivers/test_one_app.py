@@ -45,10 +45,8 @@ THERE = worker("2", pid=7, port=27002)
 MINE = ChildExit(None, up=True, seen=worker("2", pid=51, number=NOTED.number + 1))
 
 
-def lost_line(one: ProbeResult) -> ProbeResult:
-    assert one.health is not None
-    one.health.generation = Generation("another line", 7)
-    return one
+def lost_line(version: str, pid: int = 7) -> ProbeResult:
+    return worker(version, pid=pid, number=7, line="another line")
 
 
 # A launcher and the data.
@@ -135,7 +133,7 @@ def test_a_restart_is_not_verified_by_another_worker_that_was_launched_before_it
 
 def test_a_restart_is_not_verified_by_an_old_worker_of_a_line_that_was_lost():
     event, system, _ = restarted(
-        probe=[lost_line(worker("2")), worker("2", pid=8, number=NOTED.number + 1)],
+        probe=[lost_line("2"), worker("2", pid=8, number=NOTED.number + 1)],
         record=[record("2")], ask=[Reply(ACCEPTED)],
     )  # fmt: skip
     assert event == "worker_fits"
@@ -144,7 +142,7 @@ def test_a_restart_is_not_verified_by_an_old_worker_of_a_line_that_was_lost():
 
 def test_a_restart_is_verified_by_a_launch_of_a_new_line():
     there: Record = record("2")._replace(generation=Generation("another line", 7))
-    event, _, _ = restarted(probe=[lost_line(worker("2", pid=8))], record=[there])
+    event, _, _ = restarted(probe=[lost_line("2", pid=8)], record=[there])
     assert event == "worker_fits"
 
 
