@@ -7,6 +7,8 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
 from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S, probe
 from incumbent.lifecycle.drivers.ports import EXIT_LOST
@@ -63,7 +65,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         return code
     try:
         driver = end_if_the_loop_stands_still_longer_than_hang_timeout(
-            lambda: asyncio.run(_serve(worker, context, output, manager))
+            lambda: _run(_serve(worker, context, output, manager))
         )
     except (MemoryError, OSError, RuntimeError, ImportError) as error:
         why = shortage(error)
@@ -80,6 +82,16 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
         end_members(os.getpid())
         os._exit(code)  # a normal exit of the interpreter takes 25 ms, and a stuck thread for ever
     return code
+
+
+def _run(serving: Coroutine[Any, Any, WorkerDriver]) -> WorkerDriver:
+    """Run the worker on uvloop's event loop, where there is one for this interpreter."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(serving)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(serving)
 
 
 def _say_the_rest() -> None:

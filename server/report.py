@@ -62,6 +62,11 @@ class Report:
         """Whether the data dir is still the one that we serve; we stop when it is not."""
         return self._data.has_data()
 
+    @property
+    def had_data(self) -> bool:
+        """What `has_data` gave last, a second ago at most."""
+        return not self._data.is_gone
+
     def health(self) -> Health:
         """The worker's report, now."""
         worker, state = self._worker, self.state

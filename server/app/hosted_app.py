@@ -16,7 +16,7 @@ class HostedApp:
         self._app = app
         self._lifespan = Lifespan(app)
         self._endpoints = Endpoints(control, names)
-        self.connections = Connections(self._endpoints)
+        self.connections = Connections(self._endpoints, self._endpoints.app_for)
 
     async def start_app(self) -> str:
         """Start the app, its requests held until `open`; give "" or why it failed."""

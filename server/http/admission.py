@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from incumbent.lifecycle.client.http import literal
 
+_ASKED = frozenset({b"host", b"origin", b"sec-fetch-site"})
 # `same-site` is a page on any other port of this machine.
 FROM_OURSELVES: tuple[list[bytes], ...] = ([], [b"same-origin"], [b"none"])
 
@@ -27,6 +28,7 @@ class Admission:
 
     def __init__(self, hosts: frozenset[bytes]) -> None:
         self._hosts = hosts
+        self._alone = frozenset((b"host", host) for host in hosts)
         # A browser leaves out port 80 only, so a name without a port is another's page.
         self._origins = frozenset(
             b"http://" + host.removesuffix(b":80")
@@ -36,23 +38,20 @@ class Admission:
 
     def refusal(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
         """Give why this request is refused, if it is; header names are in small letters."""
-        hosts: list[bytes] = []
-        origins: list[bytes] = []
-        sites: list[bytes] = []
-        for name, value in headers:
-            if name == b"host":
-                hosts.append(value.lower())
-            elif name == b"origin":
-                origins.append(value)
-            elif name == b"sec-fetch-site":
-                sites.append(value)
+        asked = [header for header in headers if header[0] in _ASKED]
+        path_is_ours = path[:1] == "/" or path == "*"  # an absolute target names its own host
+        if len(asked) == 1 and asked[0] in self._alone and path_is_ours:
+            return None  # as every program asks
+        hosts = [value.lower() for name, value in asked if name == b"host"]
+        origins = [value for name, value in asked if name == b"origin"]
+        sites = [value for name, value in asked if name == b"sec-fetch-site"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return Refusal("foreign-host", "this worker answers to loopback names only")
         if origins and (len(origins) > 1 or origins[0] not in self._origins):
             return Refusal("foreign-origin", "this worker answers to its own pages only")
         if sites not in FROM_OURSELVES:
             return Refusal("foreign-site", "this worker answers to its own pages only")
-        if path[:1] != "/" and path != "*":  # an absolute target names a host of its own
+        if not path_is_ours:
             return Refusal("foreign-target", "this worker answers to paths only")
         return None
 

@@ -11,36 +11,41 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
 from .accepting import Accepting
 from .draining import Drain
 from .leaving import Leaving
-from .protocol import HttpConnection, Telling
+from .protocol import HttpConnection, TellingSession
 from .traffic import Traffic
 from .uvicorn_parts import Config, ServerState
 
 
 class Connections:
-    """One application on one listening socket; `kept` are connections that nobody serves now."""
+    """One application on one listening socket; `kept` are connections that nobody serves now.
 
-    def __init__(self, app: Any) -> None:
+    `app_for` may choose another app for each request, from its scope.
+    """
+
+    def __init__(self, app: Any, app_for: Callable[[Any], Any] | None = None) -> None:
         self._state = ServerState()
         self.traffic = Traffic(self._state.connections)
+        told = {"owner": self.traffic, "app_for": staticmethod(app_for or (lambda _: app))}
         self._config = Config(
             app,
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
-            http=type("Connection", (HttpConnection,), {"owner": self.traffic}),
+            http=type("Connection", (HttpConnection,), told),
             timeout_graceful_shutdown=None,
         )
         self._config.load()
         websocket = self._config.ws_protocol_class
         if websocket is not None:
-            telling = type("WebSocket", (Telling, websocket), {"owner": self.traffic})
+            telling = type("WebSocket", (TellingSession, websocket), {"owner": self.traffic})
             self._config.ws_protocol_class = telling
         self._accepting = Accepting(self.traffic, self._protocol)
         self.app_state: dict[str, Any] = {}
@@ -53,9 +58,10 @@ class Connections:
         return self._accepting.listener is not None
 
     def tick(self) -> None:
-        """Renew what changes by the second: the Date header."""
+        """Do what is due once a second: a new Date header, the end of who said nothing for long."""
         date = formatdate(time.time(), usegmt=True).encode()
         self._state.default_headers = [(b"date", date), *self._config.encoded_headers]
+        self.traffic.close_idle(self._config.timeout_keep_alive)
 
     async def accept(self, listener: socket.socket) -> None:
         """Accept on the listener, which stays the caller's; serve the connections kept so far."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from .accepting import CLOSED_A_TURN, Accepting
 from .leaving import HEAD_MOMENT_S, KEPT_LIMIT, Leaving
-from .protocol import HttpConnection, Request
+from .protocol import HttpConnection, Request, Session
 from .traffic import Traffic, told
 
 QUIET_SHARE = 0.5  # of a drain's time may be spent on waiting for a quiet moment
@@ -39,7 +39,7 @@ class Drain:
         deadline = loop.time() + timeout
         listener = self._accepting.listener
         said: list[str] = []
-        ended: dict[asyncio.Task[None], Request] = {}
+        ended: dict[asyncio.Task[None], Request | Session] = {}
         if keep:
             await self._close(list(self._traffic.idle())[KEPT_LIMIT:])
         while True:
@@ -90,23 +90,20 @@ class Drain:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._traffic.settled.wait(), min(LOOK_S, deadline - now))
 
-    def _end_streams(self) -> dict[asyncio.Task[None], Request]:
+    def _end_streams(self) -> dict[asyncio.Task[None], Request | Session]:
         """End what would go on for ever; give the requests, whose apps may have to clean up."""
         ending = {t: r for t, r in self._traffic.in_flight.items() if r.is_stream or r.is_stalled}
         for request in ending.values():
-            if request.cycle is None:
-                request.connection.shutdown()  # a websocket knows how to say goodbye
-            else:
-                request.connection.end_response()
+            request.end()
             asyncio.get_running_loop().call_later(GOODBYE_S, request.connection.transport.abort)
         return ending
 
-    async def _ended_soon(self, streams: dict[asyncio.Task[None], Request]) -> bool:
+    async def _ended_soon(self, streams: dict[asyncio.Task[None], Request | Session]) -> bool:
         """Whether the apps have ended these; a response that goes on unheard is cancelled."""
         if streams:
             await asyncio.wait(streams, timeout=JUST_BEGUN_S)
         for task, request in streams.items():
-            if request.cycle is not None:
+            if isinstance(request, Request):
                 task.cancel()
         if streams:
             await asyncio.wait(streams, timeout=JUST_BEGUN_S)

@@ -51,6 +51,10 @@ class WorkerControl(Protocol):
     def has_data(self) -> bool:
         """Whether the data dir is still the one that the worker serves."""
 
+    @property
+    def had_data(self) -> bool:
+        """What `has_data` gave last, a second ago at most."""
+
     def health(self) -> Health:
         """The worker's report, now."""
 
@@ -94,22 +98,42 @@ class Endpoints:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
+        await self.app_for(scope)(scope, receive, send)
+
+    def app_for(self, scope: Any) -> Asgi:
+        """Give what answers a request: a refusal, one of our own endpoints, the hosted app.
+
+        Of the hosted app's requests most only read: they are passed on with nothing between.
+        """
         path = scope["path"]
         refused = self._admission.refusal(path, scope["headers"])
         if refused is not None:
-            await _send(scope, send, _refusal(403, *refused))
-            return
+            return _answering(_refusal(403, *refused))
         if path in RESERVED or path.startswith(RESERVED_BELOW):
-            await _send(scope, send, await self._ours(scope, receive))
-            return
+            return self._ours
+        if self._hosted is None:
+            return self._held
+        if not self._control.had_data:
+            return _answering(_GONE)
+        return self._hosted if scope.get("method", "GET") in READING else self._changing
+
+    async def _held(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hold the request until it may be let through."""
         while self._hosted is None:
             await self._opened.wait()
-        if not self._control.has_data():
+        await self.app_for(scope)(scope, receive, send)
+
+    async def _changing(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let a request through that may change something, unless the data dir is gone."""
+        if self._hosted is None:
+            await self._held(scope, receive, send)
+        elif self._control.has_data():
+            await self._hosted(scope, receive, self._acknowledging(scope, send))
+        else:
             await _send(scope, send, _GONE)
-            return
-        if scope.get("method", "GET") not in READING:
-            send = self._acknowledging(scope, send)
-        await self._hosted(scope, receive, send)
+
+    async def _ours(self, scope: Any, receive: Any, send: Any) -> None:
+        await _send(scope, send, await self._answer(scope, receive))
 
     def _acknowledging(self, scope: Any, send: Any) -> Any:
         """Give a `send` that lets no answer to a change out when the data dir is gone by then."""
@@ -125,7 +149,7 @@ class Endpoints:
 
         return sending
 
-    async def _ours(self, scope: Any, receive: Any) -> Answer:
+    async def _answer(self, scope: Any, receive: Any) -> Answer:
         path, method = scope["path"], scope.get("method", "")
         if path in ASKS:
             if method != "POST":
@@ -176,6 +200,13 @@ class Endpoints:
 
 def _refusal(status: int, code: str, error: str, allow: str = "") -> Answer:
     return Answer(status, {"error": error, "code": code}, allow)
+
+
+def _answering(answer: Answer) -> Asgi:
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        await _send(scope, send, answer)
+
+    return app
 
 
 _GONE = _refusal(503, DATA_DIR_GONE, "the data dir was removed or replaced; the worker stops")

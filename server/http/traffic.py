@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .protocol import HttpConnection, Request
+from .protocol import HttpConnection, Request, Session
 
 
 class Traffic:
@@ -19,14 +19,10 @@ class Traffic:
 
     def __init__(self, connections: set[Any]) -> None:
         self.connections = connections
-        self.in_flight: dict[asyncio.Task[None], Request] = {}
+        self.in_flight: dict[asyncio.Task[None], Request | Session] = {}
         self.half_open: dict[HttpConnection, float] = {}  # the longest first
         self.settled = asyncio.Event()
         self.when_idle: Callable[[Any], None] | None = None
-
-    def began(self, task: asyncio.Task[None], request: Request) -> None:
-        """Take note of a request whose head is whole."""
-        self.in_flight[task] = request
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Take note that the task of a request has ended, which may outlive its response."""
@@ -57,7 +53,13 @@ class Traffic:
             and not connection.transport.is_closing()
         )
 
-    def that_hold_up(self) -> list[Request]:
+    def close_idle(self, limit: float) -> None:
+        """Close the connections that had an answer and said nothing for `limit` seconds since."""
+        for connection in self.idle():
+            if connection.idle_since and connection.loop.time() - connection.idle_since > limit:
+                connection.shutdown()
+
+    def that_hold_up(self) -> list[Request | Session]:
         """Give the requests that end by themselves, for which others would have to wait."""
         return [r for r in self.in_flight.values() if not (r.is_stream or r.is_stalled)]
 
@@ -81,7 +83,7 @@ class Traffic:
             task.cancel()
 
 
-def told(what: str, requests: Iterable[Request]) -> list[str]:
+def told(what: str, requests: Iterable[Request | Session]) -> list[str]:
     """Give the sentence on these requests, by their paths, if there are any."""
     counts = Counter(request.path for request in requests)
     if not counts:

@@ -18,7 +18,10 @@ from uvicorn.config import Config  # noqa: E402 - behind the postponed package
 vars(sys.modules["uvicorn"])["Config"] = Config  # the one name that its own parts ask it for
 
 from uvicorn.lifespan.on import LifespanOn  # noqa: E402
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle  # noqa: E402
+from uvicorn.protocols.http.httptools_impl import (  # noqa: E402
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState  # noqa: E402
 
-__all__ = ["Config", "H11Protocol", "LifespanOn", "RequestResponseCycle", "ServerState"]
+__all__ = ["Config", "HttpToolsProtocol", "LifespanOn", "RequestResponseCycle", "ServerState"]

@@ -46,6 +46,10 @@ class WorkerControl:
     def has_data(self) -> bool:
         return self.ours
 
+    @property
+    def had_data(self) -> bool:
+        return self.ours
+
     successor_is_chosen = True
     joins = False
 
