@@ -38,7 +38,7 @@ class Hosting:
         self._worker, self._context, self._listening = worker, context, listening
         self._report, self._by_hand, self._watchdog = report, by_hand, watchdog
         self.hosted_app: Any = None  # a HostedApp, whose module loads much
-        listening.before_close = self.close_kept
+        listening.before_close = self.leave_the_port
 
     async def load(self) -> StepResult:
         """Import the app, compare its version with the expected one."""
@@ -157,10 +157,10 @@ class Hosting:
             told = [f"everything cut off, since the drain failed: {error!r}"]
         say(f"on the way out: {sentence}" for sentence in told)
 
-    def close_kept(self) -> None:
-        """Close our copies of the connections kept."""
+    def leave_the_port(self) -> None:
+        """Accept nothing more, also after a start that failed; close the connections kept."""
         if self.hosted_app is not None:
-            self.hosted_app.connections.close_kept()
+            self.hosted_app.connections.leave()
 
     def tick(self) -> None:
         """Renew what changes by the second."""

@@ -85,8 +85,9 @@ class Connections:
         """Cut off whatever is left, at once."""
         self.traffic.cut()
 
-    def close_kept(self) -> None:
-        """Close our copies of the connections kept."""
+    def leave(self) -> None:
+        """Accept nothing more; close our copies of the connections kept."""
+        self._accepting.stop()
         for connection in self.kept:
             connection.close()
         del self.kept[:]

@@ -109,9 +109,10 @@ def test_half_a_head_has_five_seconds_and_an_idle_connection_has_not(world: Worl
         began = time.monotonic()
         trickling.settimeout(0.5)
         answer = b""
+        trickling.sendall(b"GET /")
         while not answer and time.monotonic() < began + SOON_S:
             try:
-                trickling.sendall(b"G")
+                trickling.sendall(b"x")
                 answer = trickling.recv(4096)
             except TimeoutError:
                 continue

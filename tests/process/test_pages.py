@@ -99,7 +99,8 @@ def test_two_names_are_refused(world: World, host):
 
 @pytest.mark.parametrize("target", ["http://evil.example/api/events", "evil.example:443"])
 def test_a_target_that_names_a_host_is_refused(world: World, host, target):
-    assert asked(world, f"GET {target} HTTP/1.1", host)[0] == 403
+    status, _ = asked(world, f"GET {target} HTTP/1.1", host)
+    assert status in (400, 403)  # the parser of HTTP may refuse it before us
 
 
 def test_a_page_of_the_worker_is_served_and_may_write(world: World, host):

@@ -57,6 +57,7 @@ def test_a_restart_on_a_broken_build_fails_and_the_old_version_serves(world: Wor
     done = world.restart(world.app("2.0.0", flaw))
     assert done.code == 1, done
     assert BROKEN[flaw] in done.said["error"] + done.said["last_output"]
+    assert "Exception in callback" not in world.log()
     assert world.health().version == "1.0.0"
     assert world.get()["version"] == "1.0.0"
     record = world.record()

@@ -185,9 +185,7 @@ def passing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> tuple[PosixWorke
     asyncio.run(parent.lock.release())
     ours, theirs = socket.socketpair()
     one.processes.unsettled[1] = Process(None, ours)
-    one.app.hosted_app = SimpleNamespace(
-        connections=SimpleNamespace(kept=[], close_kept=lambda: None)
-    )
+    one.app.hosted_app = SimpleNamespace(connections=SimpleNamespace(kept=[], leave=lambda: None))
     return one, theirs
 
 

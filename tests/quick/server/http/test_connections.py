@@ -70,7 +70,7 @@ async def serving(hosted: object = app) -> AsyncIterator[tuple[Connections, sock
         try:
             yield connections, listener
         finally:
-            connections.close_kept()
+            connections.leave()
             await connections.drain(False, PATIENCE_S)
 
 
