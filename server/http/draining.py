@@ -4,6 +4,8 @@ A drain has three parts. While requests are in flight it goes on serving, since 
 after the end of accepting waits for the last of them. In a quiet moment it stops accepting and ends
 the streams, whose clients connect again by nature; should the app have to clean up after them, it
 serves on meanwhile. What is left then has the rest of the time.
+
+Whoever connects while nothing is accepted waits, so each of these looks takes milliseconds.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .traffic import Traffic, told
 QUIET_SHARE = 0.5  # of a drain's time may be spent on waiting for a quiet moment
 TRULY_QUIET_S = 0.25  # then a moment counts as quiet in which all that is in flight has just begun
 JUST_BEGUN_S = 0.02
+ENDS_AT_ONCE_S = 0.003  # what a stream may take to end while nothing is accepted
 LOOK_S = 0.02  # how often a moment may become quiet although nothing ends
 GOODBYE_S = 0.1  # for a client to take what it is sent at the end of its stream
 
@@ -50,11 +53,13 @@ class Drain:
             await self._accepting.all_arrived()  # from here on they count
             streams = self._end_streams()
             said += told("ended", streams.values())
-            if await self._ended_soon(streams) or not quiet:
+            if await self._ended_at_once(streams, bool(ended)) or not quiet:
                 break
-            ended |= streams
             if listener is not None:
                 self._accepting.start(listener)
+            await asyncio.wait(streams, timeout=JUST_BEGUN_S)
+            _cancel_unheard(streams)
+            ended |= streams
         for task in ended:
             task.cancel()  # had its time to clean up, unless it is done
         self._traffic.when_idle = self._leaving.let_go
@@ -98,15 +103,15 @@ class Drain:
             asyncio.get_running_loop().call_later(GOODBYE_S, request.connection.transport.abort)
         return ending
 
-    async def _ended_soon(self, streams: dict[asyncio.Task[None], Request | Session]) -> bool:
-        """Whether the apps have ended these; a response that goes on unheard is cancelled."""
+    async def _ended_at_once(
+        self, streams: dict[asyncio.Task[None], Request | Session], again: bool
+    ) -> bool:
+        """Whether the apps have ended these; clients who were here before are heard no longer."""
         if streams:
-            await asyncio.wait(streams, timeout=JUST_BEGUN_S)
-        for task, request in streams.items():
-            if isinstance(request, Request):
-                task.cancel()
-        if streams:
-            await asyncio.wait(streams, timeout=JUST_BEGUN_S)
+            await asyncio.wait(streams, timeout=ENDS_AT_ONCE_S)
+            if again:
+                _cancel_unheard(streams)
+                await asyncio.wait(streams, timeout=ENDS_AT_ONCE_S)
         return all(task.done() for task in streams)
 
     async def _close(self, connections: Iterable[HttpConnection]) -> None:
@@ -115,3 +120,10 @@ class Drain:
             connection.shutdown()
             if number % CLOSED_A_TURN == 0:
                 await asyncio.sleep(0)
+
+
+def _cancel_unheard(streams: dict[asyncio.Task[None], Request | Session]) -> None:
+    """Cancel responses that go on although nobody hears them; a websocket's app was told."""
+    for task, request in streams.items():
+        if isinstance(request, Request):
+            task.cancel()
