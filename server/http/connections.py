@@ -18,7 +18,8 @@ from typing import Any
 from .accepting import Accepting
 from .draining import Drain
 from .leaving import Leaving
-from .protocol import HttpConnection, TellingSession
+from .protocol import HttpConnection
+from .sessions import new_sessions
 from .traffic import Traffic
 from .uvicorn_parts import Config, ServerState
 
@@ -40,13 +41,11 @@ class Connections:
             access_log=False,
             proxy_headers=False,
             http=type("Connection", (HttpConnection,), told),
+            ws="none",
             timeout_graceful_shutdown=None,
         )
         self._config.load()
-        websocket = self._config.ws_protocol_class
-        if websocket is not None:
-            telling = type("WebSocket", (TellingSession, websocket), {"owner": self.traffic})
-            self._config.ws_protocol_class = telling
+        self._config.ws_protocol_class = new_sessions(self.traffic)
         self._accepting = Accepting(self.traffic, self._protocol)
         self.app_state: dict[str, Any] = {}
         self.kept: list[socket.socket] = []

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 from .accepting import CLOSED_A_TURN, Accepting
 from .leaving import HEAD_MOMENT_S, KEPT_LIMIT, Leaving
-from .protocol import HttpConnection, Request, Session
+from .protocol import HttpConnection, Request
+from .sessions import Session
 from .traffic import Traffic, told
 
 QUIET_SHARE = 0.5  # of a drain's time may be spent on waiting for a quiet moment

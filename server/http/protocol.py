@@ -1,16 +1,19 @@
-"""uvicorn's protocols, made to tell their host what becomes of each request."""
+"""HTTP connections by uvicorn's protocol, made to tell what becomes of each request."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from httptools import parse_url
 
 from .uvicorn_parts import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from .sessions import Session
 
 HEAD_LIMIT_BYTES = 65_536  # of a head, or of anything else that is no body
 HEAD_S = 5.0  # a request's head is whole within this time from its first byte
@@ -40,7 +43,7 @@ class Owner(Protocol):
         """Take note that it is whole, or given up."""
 
 
-def _path(scope: Any) -> str:
+def path_of(scope: Any) -> str:
     """Give the path as it was asked for, fit to be printed."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.decode("ascii", "backslashreplace")[:200]
@@ -62,7 +65,7 @@ class Request(RequestResponseCycle):
     @property
     def path(self) -> str:
         """The path as it was asked for, fit to be printed."""
-        return _path(self.scope)
+        return path_of(self.scope)
 
     @property
     def is_stream(self) -> bool:
@@ -99,65 +102,6 @@ class Request(RequestResponseCycle):
         self.disconnected = True
         self.message_event.set()
         self.transport.close()
-
-
-class Session(NamedTuple):
-    """A websocket, from its handshake to its app's end."""
-
-    connection: Any
-    since: float
-
-    @property
-    def path(self) -> str:
-        """The path as it was asked for, fit to be printed."""
-        return _path(self.connection.scope)
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether it goes on until somebody ends it, and its client connects again by nature."""
-        return not self.connection.transport.is_closing()
-
-    @property
-    def is_stalled(self) -> bool:
-        """Whether it is half a request: never."""
-        return False
-
-    def end(self) -> None:
-        """Say goodbye as websockets do."""
-        self.connection.shutdown()
-
-
-class _Sessions:
-    """Takes the place of the set in which uvicorn keeps the tasks of all websockets."""
-
-    __slots__ = ("_connection", "_owner")
-
-    def __init__(self, owner: Owner, connection: Any) -> None:
-        self._owner, self._connection = owner, connection
-
-    def add(self, task: asyncio.Task[None]) -> None:
-        """Take note of a task that was just made."""
-        connection = self._connection
-        self._owner.in_flight[task] = Session(connection, connection.loop.time())
-
-    def discard(self, task: asyncio.Task[None]) -> None:
-        """Take note of the end of a task."""
-        self._owner.ended(task)
-
-
-class TellingSession:
-    """What a websocket protocol of uvicorn needs in front of it, to tell its owner."""
-
-    owner: Owner
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.tasks = _Sessions(self.owner, self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the owner, after what uvicorn does."""
-        super().connection_lost(exc)  # type: ignore[misc]  # the protocol behind this one
-        self.owner.turned_idle(self)
 
 
 class HttpConnection(HttpToolsProtocol):

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .protocol import HttpConnection, Request, Session
+from .protocol import HttpConnection, Request
+from .sessions import Session
 
 
 class Traffic:
