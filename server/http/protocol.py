@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from httptools import parse_url
 
 from .uvicorn_parts import HttpToolsProtocol, RequestResponseCycle
-
-if TYPE_CHECKING:
-    from .sessions import Session
 
 HEAD_LIMIT_BYTES = 65_536  # of a head, or of anything else that is no body
 HEAD_S = 5.0  # a request's head is whole within this time from its first byte
@@ -27,8 +24,7 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large" + _CLOSED  # RFC 658
 class Owner(Protocol):
     """Who is told what becomes of each request."""
 
-    # From the whole head to the end of the task.
-    in_flight: dict[asyncio.Task[None], Request | Session]
+    in_flight: dict[asyncio.Task[None], Any]  # from its whole head to the end of its task
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Take note that the task of a request has ended, which may outlive its response."""

@@ -5,12 +5,14 @@ Run as `python -m tests.docs.python_api`; a test holds the page against what thi
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import re
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
-from incumbent import lifecycle
-
+lifecycle = importlib.import_module("incumbent.lifecycle")
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 WIDTH = 100
 CALLS = ("ensure_running", "ensure_running_async", "restart", "stop", "status")
@@ -53,7 +55,8 @@ def _class(name: str) -> list[str]:
         parts.append(_signature(name, kind.__init__))
     parts.append(inspect.getdoc(kind) or "")
     if name in GIVEN_BACK:
-        parts.append("Attributes: " + ", ".join(f"`{one}`" for one in kind.__slots__) + ".")
+        public = [one for one in kind.__slots__ if not one.startswith("_")]
+        parts.append("Attributes: " + ", ".join(f"`{one}`" for one in public) + ".")
     members = []
     for member, value in vars(kind).items():
         if not member.startswith("_") and (
@@ -82,7 +85,14 @@ def _arguments(call: Any) -> str:
 
 def _given(call: Any) -> str:
     given = inspect.signature(call).return_annotation
-    return "" if given in ("None", inspect.Signature.empty) else f" -> {given}"
+    return "" if given in (None, "None", inspect.Signature.empty) else f" -> {_told(given)}"
+
+
+def _told(annotation: Any) -> str:
+    """Give an annotation as people write it."""
+    if isinstance(annotation, type) and not isinstance(annotation, GenericAlias):
+        return annotation.__name__
+    return re.sub(r"incumbent\.[\w.]*\.", "", str(annotation))
 
 
 def _parameters(call: Any) -> list[str]:
@@ -96,7 +106,7 @@ def _parameters(call: Any) -> list[str]:
             named_only = True
             found.append("*")
         star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
-        kind = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
+        kind = "" if parameter.annotation is parameter.empty else f": {_told(parameter.annotation)}"
         set_to = parameter.default
         told = f'"{set_to}"' if isinstance(set_to, str) else repr(set_to)
         default = "" if set_to is parameter.empty else f" = {told}"
