@@ -19,7 +19,10 @@ def postpone(name: str) -> ModuleType | None:
 
     A module that can't be found is left for the import to complain of.
     """
-    spec = PathFinder.find_spec(name) if name not in sys.modules else None
+    if name in sys.modules:
+        return None
+    parent = sys.modules.get(name.rpartition(".")[0])
+    spec = PathFinder.find_spec(name, list(parent.__path__) if parent else None)
     if spec is None or spec.loader is None:
         return None
     loader, module = spec.loader, type(sys)(name)
@@ -34,13 +37,16 @@ def postpone(name: str) -> ModuleType | None:
         with reading:
             if not begun:
                 begun = True
+                set_before = {n: v for n, v in vars(module).items() if v is not as_made.get(n)}
                 loader.exec_module(module)
+                vars(module).update(set_before)  # by somebody who had no need of its names
         try:
             return vars(module)[asked]
         except KeyError:
             raise AttributeError(f"module {name!r} has no attribute {asked!r}") from None
 
     vars(module)["__getattr__"] = read_then_get
+    as_made = dict(vars(module))
     sys.modules[name] = module
     return module
 

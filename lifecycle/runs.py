@@ -10,14 +10,12 @@ from . import health as h
 from .about import command
 from .client.probe import PROBE_TIMEOUT_S, probe
 from .drivers.spawner import Spawner
-from .drivers.stopper import Stopper
 from .elsewhere import look_elsewhere
 from .errors import NotVerifiedError, StopError
 from .generation import Generation
 from .health import Health, ProbeResult
 from .machine.states import VERIFIED
 from .messages import say
-from .on_port import after_silence, another_address, describe
 from .posix.launcher import PosixLauncher, run_blocking
 from .posix.own_build import own_build
 from .posix.secret import admin_token
@@ -32,6 +30,10 @@ BUILD_AT_FAULT = ("child_failed_last", "launches_spent", "handover_refused", "ol
 NOT_RECYCLED = ("handover_refused", "recycle_spent")  # the older worker serves on
 HELD_ELSEWHERE = ("data_held_elsewhere", "port_foreign")
 SHORTAGE = "shortage"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .drivers.stopper import Stopper
 
 Watching = Callable[[], None] | None
 
@@ -80,6 +82,8 @@ def stop(
 
     Gives whether there was a worker to stop.
     """
+    from .drivers.stopper import Stopper  # no other run needs it
+
     if not os.path.isdir(worker.data_dir) and _is_dark(worker):
         return False
     files.make_data_dir(worker.data_dir)
@@ -191,6 +195,8 @@ def short_of(
 
 
 def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
+    from .on_port import after_silence, another_address, describe  # a run that ends well says less
+
     worker = launcher.worker
     seen = describe(spawner.seen, worker)
     error = spawner.error
@@ -268,6 +274,8 @@ def _rejection(launcher: PosixLauncher, version: str) -> str:
 
 
 def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str:
+    from .on_port import after_silence, another_address, describe
+
     seen = describe(stopper.seen, launcher.worker)
     if stopper.seen is not None and stopper.seen.kind == h.NO_ADDRESS:
         return f"{seen}: nothing was stopped; {another_address(launcher.worker)}"

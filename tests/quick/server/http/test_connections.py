@@ -5,10 +5,11 @@ import contextlib
 import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
+from email.utils import formatdate
 
 import pytest
 
-from incumbent.server.http import accepting, leaving
+from incumbent.server.http import accepting, connections, leaving
 from incumbent.server.http.connections import Connections
 from incumbent.server.http.protocol import HttpConnection
 
@@ -331,3 +332,8 @@ def test_what_is_cut_at_the_deadline_is_named():
         "no quiet moment, others wait for /slow (1)",
         "cut off at the deadline: /slow (1)",
     ]
+
+
+@pytest.mark.parametrize("moment", [0.0, 951_827_696.9, 1_764_080_000.5, 4_102_444_799.0])
+def test_the_date_is_the_one_of_the_standard_library(moment: float):
+    assert connections.http_date(moment) == formatdate(moment, usegmt=True)

@@ -53,3 +53,31 @@ def test_the_front_page_is_loaded_when_asked():
     code = "import sys, incumbent.server.app.hosted_app, uvicorn; uvicorn.run; "
     code += "print('uvicorn.main' in sys.modules)"
     assert ran(code).stdout == "True\n"
+
+
+def test_a_worker_loads_neither_uvicorns_server_nor_what_only_that_needs():
+    code = "import sys, incumbent.server.app.hosted_app; "
+    code += "print({'uvicorn.server', 'email.utils', 'logging.handlers'} & set(sys.modules))"
+    assert ran(code).stdout == "set()\n"
+
+
+LATER = {
+    "the real server": "from uvicorn.server import Server, ServerState; assert Server(None)",
+    "the configuring of logs": """
+import logging.config
+logging.config.dictConfig({'version': 1, 'handlers': {'h': {'class': 'logging.NullHandler'}}})
+assert logging.config.__name__ == 'logging.config'
+""",
+    "what it set there itself": """
+import logging.config
+logging.config.dictConfigClass = 'mine'
+assert callable(logging.config.dictConfig) and logging.config.dictConfigClass == 'mine'
+""",
+    "logs of uvicorn's own": "import uvicorn; uvicorn.Config(None).configure_logging()",
+}
+
+
+@pytest.mark.parametrize("code", LATER.values(), ids=LATER.keys())
+def test_an_app_finds_later(code: str):
+    done = ran(f"import incumbent.server.app.hosted_app\n{code}")
+    assert done.returncode == 0, done.stderr
