@@ -12,6 +12,8 @@ import pytest
 from incumbent.lifecycle import files, private
 from incumbent.lifecycle.errors import FilesError, TrustError
 
+from ...open_files import open_below
+
 
 @pytest.fixture
 def path(data_dir: Path) -> Path:
@@ -72,11 +74,10 @@ def test_a_file_that_cannot_be_read_is_an_error_and_closed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path.write_bytes(b"x")
-    before = sorted(os.listdir("/dev/fd"))
     with monkeypatch.context() as patch:
         fails(patch, "read", errno.EIO)
         assert refused(files.read, str(path)) == (str(path), os.strerror(errno.EIO))
-    assert sorted(os.listdir("/dev/fd")) == before
+    assert open_below(path.parent) == []
 
 
 def test_a_file_that_others_may_write_is_not_read(path: Path):
@@ -120,12 +121,11 @@ def test_a_mode_that_is_wide_enough_is_left_as_it_is(path: Path):
 def test_what_cannot_be_mended_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch):
     path.touch()
     path.chmod(0o400)
-    before = sorted(os.listdir("/dev/fd"))
     with monkeypatch.context() as patch:
         fails(patch, "fchmod", errno.EPERM)
         with pytest.raises(PermissionError):
             private.open_file(str(path), os.O_RDONLY)
-    assert sorted(os.listdir("/dev/fd")) == before
+    assert open_below(path.parent) == []
 
 
 def test_a_folder_that_is_there_is_left_as_it_is(data_dir: Path):

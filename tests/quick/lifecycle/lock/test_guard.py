@@ -12,25 +12,22 @@ from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.lock import guard as module
 from incumbent.lifecycle.lock.guard import Guard
 
+from ....open_files import open_below
+
 
 @pytest.fixture
 def path(data_dir: Path) -> str:
     return str(data_dir / "spawn.lock.guard")
 
 
-def descriptors() -> list[str]:
-    return sorted(os.listdir("/dev/fd"))
-
-
 def test_a_free_guard_is_taken_and_given_back(path: str):
-    before = descriptors()
     one, other = Guard(path), Guard(path)
     assert one.take(wait=True) is True
     assert other.take(wait=False) is False
     one.give_back()
     assert other.take(wait=False) is True
     other.give_back()
-    assert descriptors() == before
+    assert open_below(os.path.dirname(path)) == []
 
 
 def test_a_guard_that_was_not_taken_is_given_back_in_vain(path: str):
@@ -55,7 +52,7 @@ def test_a_guard_held_too_long_is_an_error_that_names_it(
     path: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "WAIT_S", 0.05)
-    before, holder = descriptors(), Guard(path)
+    holder = Guard(path)
     assert holder.take(wait=True)
     began = time.monotonic()
     with pytest.raises(FilesError) as raised:
@@ -64,7 +61,7 @@ def test_a_guard_held_too_long_is_an_error_that_names_it(
     assert raised.value.path == path
     assert raised.value.reason.startswith(f"the process {os.getpid()} holds it: ")
     holder.give_back()
-    assert descriptors() == before
+    assert open_below(os.path.dirname(path)) == []
 
 
 def test_a_guard_that_is_given_back_meanwhile_is_taken(path: str, monkeypatch: pytest.MonkeyPatch):
@@ -95,9 +92,8 @@ def test_a_file_system_without_locks_is_an_error_that_names_the_guard(
     def none(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    before = descriptors()
     monkeypatch.setattr(fcntl, "flock", none)
     with pytest.raises(FilesError) as raised:
         Guard(path).take(wait=True)
     assert (raised.value.path, raised.value.reason) == (path, "No locks available")
-    assert descriptors() == before
+    assert open_below(os.path.dirname(path)) == []

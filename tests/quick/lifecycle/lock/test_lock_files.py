@@ -23,6 +23,7 @@ from incumbent.lifecycle.lock.lock_files import PosixLockFiles, disown, is_gone
 from incumbent.lifecycle.lock.process_identity import is_stopped, self_token, start_token
 from incumbent.lifecycle.lock.spawn_lock import Handle, Owner
 
+from ....open_files import open_below
 from ....world import dead_owner
 
 T = TypeVar("T")
@@ -49,10 +50,9 @@ def files(path: Path) -> PosixLockFiles:
 
 
 @pytest.fixture(autouse=True)
-def _no_descriptor_is_left() -> Iterator[None]:
-    before = sorted(os.listdir("/dev/fd"))
+def _no_descriptor_is_left(data_dir: Path) -> Iterator[None]:
     yield
-    assert sorted(os.listdir("/dev/fd")) == before
+    assert open_below(data_dir) == []
 
 
 def refused(coroutine: Coroutine[Any, Any, object]) -> tuple[str, str]:

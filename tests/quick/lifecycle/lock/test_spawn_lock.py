@@ -30,6 +30,7 @@ from incumbent.lifecycle.posix.launcher import run_blocking
 from incumbent.lifecycle.settings import LEASE_S
 
 from ....isolation import REPOSITORY
+from ....open_files import open_below
 from ....world import dead_owner
 
 PROCESSES = 6
@@ -325,11 +326,11 @@ def test_a_lock_that_cannot_be_confirmed_is_waited_for_by_nobody(path, number):
     acquire(claim(path))
     path.unlink()
     loser = claim(path)
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = open_below(path.parent)
     with descriptors_left(number), pytest.raises(FilesError) as raised:
         run_blocking(loser.acquire())  # an event loop would need descriptors of its own
     assert "Too many open files" in str(raised.value)
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert open_below(path.parent) == before
     assert acquire(claim(path)) == STOLEN
 
 
@@ -370,12 +371,12 @@ def test_a_pipe_in_the_place_of_the_lock_holds_nobody_up(path):
 def test_losing_leaves_nothing_behind(path):
     holder = claim(path)
     acquire(holder)
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = open_below(path.parent)
     for _ in range(3):
         acquire(claim(path))
     grow_old(path, LEASE_S - 1)
     acquire(claim(path))
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert open_below(path.parent) == before
     assert sorted(p.name for p in path.parent.iterdir()) == ["spawn.lock", "spawn.lock.guard"]
 
 

@@ -23,6 +23,7 @@ from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
 from ....isolation import Sandbox
+from ....open_files import open_without_a_path
 from ....world import dead_owner
 
 FIRST = Generation("a", 1)
@@ -51,10 +52,6 @@ def program(folder: Path, text: str) -> Build:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return Build("1.0.0", "app:app", str(path))
-
-
-def descriptors() -> list[str]:
-    return sorted(os.listdir("/dev/fd"))
 
 
 def ended(processes: ChildProcesses, build: Build) -> ChildExit:
@@ -120,11 +117,11 @@ def test_whoever_gives_up_kills_and_reaps(processes: ChildProcesses, tmp_path: P
 def test_of_a_child_that_has_ended_nothing_is_left(
     processes: ChildProcesses, worker: Worker, tmp_path: Path
 ):
-    before = descriptors()
+    before = open_without_a_path()
     end = ended(processes, program(tmp_path, "printf 'first\\n\\377 last\\n\\n'; exit 3"))
     assert (end.code, end.up, end.ready, end.late, end.crashed) == (3, False, False, False, False)
     assert end.last_output == "\ufffd last"
-    assert descriptors() == before
+    assert open_without_a_path() == before
     assert processes.unsettled == {}
     logs = Path(worker.path("logs"))
     assert [one.name for one in logs.iterdir()] == ["worker.log"]

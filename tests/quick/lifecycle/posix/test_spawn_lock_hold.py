@@ -14,6 +14,7 @@ from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.settings import Worker
 
 from ....isolation import Sandbox
+from ....open_files import open_below
 
 
 @pytest.fixture
@@ -48,14 +49,13 @@ def no_thread(*_: object) -> None:
 def test_a_lock_without_a_heartbeat_is_given_back(
     holder: SpawnLockHold, worker: Worker, monkeypatch: pytest.MonkeyPatch, where, name, fault, why
 ):
-    before = sorted(os.listdir("/dev/fd"))
     with monkeypatch.context() as patch:
         patch.setattr(where, name, fault)
         result = asyncio.run(holder.acquire())
     assert result.event == LOCK_REFUSED
     assert result.reason.startswith(f"can't hold the spawn lock: {why}; make room, then run `")
     assert not Path(worker.path("spawn.lock")).exists()
-    assert sorted(os.listdir("/dev/fd")) == before
+    assert open_below(worker.data_dir) == []
     assert holder.token == ""
 
 
