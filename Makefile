@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest -q -n 2
 
 .PHONY: demo test check fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean
 
@@ -17,10 +18,10 @@ test: check
 	@$(BIN)/python -m pytest -q
 
 fast: $(STAMP)
-	@$(BIN)/python -m pytest -q -m "not process and not hypothesis and not slow"
+	@$(PYTEST) --dist worksteal -m "not process and not hypothesis and not slow" tests/quick tests/spec
 
 quick: $(STAMP)
-	@$(BIN)/python -m pytest -q -m "not process"
+	@$(PYTEST) --dist worksteal -m "not process"
 
 pythons:
 	@.ci/pythons

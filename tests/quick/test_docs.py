@@ -144,6 +144,7 @@ def test_every_import_between_two_boxes_of_the_picture_goes_along_its_arrows() -
     assert {pair for pair in seen if pair[1] not in reached(arrows, pair[0])} == set()
 
 
+@pytest.mark.slow
 def test_every_arrow_of_the_picture_is_an_import() -> None:
     _, arrows = picture()
     assert arrows - imports() == set()

@@ -10,6 +10,8 @@ from ..mutants.selection import stages
 from ..mutants.survivors import SURVIVORS
 from ..proof.kill import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 CODE = '''
 """A docstring."""
 TYPE_CHECKING = False

@@ -48,6 +48,7 @@ def test_a_result_that_cannot_be_written_is_a_failure():
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["trace"], ["--version"]])
+@pytest.mark.slow
 def test_a_full_disk_is_told_of_once_in_one_sentence(words):
     with open("/dev/full", "w") as full:
         done = command(*words, stdout=full)
@@ -64,6 +65,7 @@ def test_a_closed_stdout_is_no_accident():
 
 
 @pytest.mark.parametrize("buffering", ["", "1"])
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_change_what_the_exit_code_says(
     gone, monkeypatch, buffering
 ):

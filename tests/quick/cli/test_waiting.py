@@ -36,6 +36,7 @@ def test_a_wait_within_its_second_says_nothing(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_longer_wait_says_what_for(capsys):
     asked = threading.Event()
 

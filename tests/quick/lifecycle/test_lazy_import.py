@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BEGIN = """
 import sys
 from incumbent.lifecycle._lazy_import import Unread, postpone

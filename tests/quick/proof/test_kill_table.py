@@ -23,6 +23,7 @@ def fault(name: str = "a fault", *edits: Edit) -> Fault:
     return Fault(name, "it breaks a thing", "own", edits, (), (), "")
 
 
+@pytest.mark.slow
 def test_every_fault_fits_the_code():
     assert kill.ill_fitting() == []
 

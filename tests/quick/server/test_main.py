@@ -12,6 +12,8 @@ import pytest
 
 from ...isolation import Sandbox
 
+pytestmark = pytest.mark.slow
+
 INHERITED = """
 import os, signal, sys
 from incumbent.server.main import main

@@ -110,6 +110,7 @@ def test_the_pid_file_of_this_process_is_removed(one: PosixWorker, worker: Worke
 @pytest.mark.parametrize(
     "content",
     [b'{"pid": %d}' % (os.getpid() + 1), b'{"pid": 1}', b"{}", b"[]", b"{", b"", b"\xff"],
+    ids=["next", "init", "object", "list", "torn", "empty", "no text"],
 )
 def test_a_pid_file_that_is_not_ours_stays(one: PosixWorker, worker: Worker, content: bytes):
     path = Path(worker.path("worker.pid"))

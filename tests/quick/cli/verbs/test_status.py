@@ -54,6 +54,7 @@ def test_a_dark_port_is_not_running(sandbox, capsys):
     assert not sandbox.data_dir.exists()
 
 
+@pytest.mark.slow
 def test_a_port_that_accepts_without_an_answer_is_not_told_as_dark(sandbox, capsys):
     with socket.create_server(("127.0.0.1", sandbox.port)):
         assert main(["status"]) == 4

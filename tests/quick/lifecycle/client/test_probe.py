@@ -111,6 +111,7 @@ def test_an_answer_that_ends_with_its_connection_is_understood(sandbox):
     assert looked(sandbox, saying(answer)) == WORKER_SERVING
 
 
+@pytest.mark.slow
 def test_a_listener_that_never_answers_is_silent(sandbox):
     ending = threading.Event()
     with answering(sandbox.port, lambda _: ending.wait(LIMIT_S) and None):
@@ -233,6 +234,7 @@ def test_the_question_names_the_literal_address(sandbox):
     assert f"Host: 127.0.0.1:{sandbox.port}\r\n".encode() in heard[0]
 
 
+@pytest.mark.slow
 def test_a_connection_to_oneself_is_dark():
     # Linux gives odd ports to those who bind, and even ones to those who connect: about one
     # question in 14,000 to a closed even port of the ephemeral range meets itself.

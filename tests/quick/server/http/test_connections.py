@@ -224,6 +224,7 @@ def test_idle_connections_are_closed_at_a_stop():
 
 
 @pytest.mark.usefixtures("room_for_both")
+@pytest.mark.slow
 def test_of_more_than_a_thousand_idle_connections_a_thousand_are_kept_the_others_closed():
     kept_limit, more = 1000, 30
 

@@ -213,6 +213,7 @@ def test_what_is_in_flight_is_answered_and_whoever_comes_meanwhile_too():
     assert ended == []
 
 
+@pytest.mark.slow
 def test_an_answer_that_its_client_takes_slowly_is_taken_whole():
     async def story() -> tuple[int, list[str]]:
         async with serving(App()) as (connections, listener):

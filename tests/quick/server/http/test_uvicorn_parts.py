@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 USES = {
     "a name of the front page": "assert callable(uvicorn.run)",
     "a name from the front page": "from uvicorn import Config, Server; assert callable(Server)",

@@ -11,6 +11,8 @@ import pytest
 
 from ....isolation import Sandbox
 
+pytestmark = pytest.mark.slow
+
 # Forks once with a listener, an accepted connection, a bystander's socket and a pipe of ours open;
 # child and parent tell what they have.
 PROGRAM = """

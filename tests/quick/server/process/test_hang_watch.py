@@ -11,6 +11,8 @@ from incumbent.server.main import hang_timeout
 from incumbent.server.process.hang_watch import SPARE_S, TICK_S, HangWatch
 from incumbent.server.process.spawn_context import SpawnContext
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import ctypes, os, sys, time
 from incumbent.lifecycle.machine import states as s

@@ -114,6 +114,7 @@ def test_a_socket_for_this_process_is_taken_close_on_exec(listener: socket.socke
 @pytest.mark.parametrize(
     ("count", "pid"),
     [("1", "1"), ("1", ""), ("1", f"{US}0"), ("", US), ("-1", US), ("x", US), ("0", US)],
+    ids=["of init", "of nobody", "longer", "no count", "negative", "no number", "none"],
 )
 def test_a_socket_for_somebody_else_is_not_taken(listener: socket.socket, count: str, pid: str):
     environ = {"LISTEN_FDS": count, "LISTEN_PID": pid}

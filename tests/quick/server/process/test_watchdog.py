@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from incumbent.lifecycle.drivers.ports import EXIT_LATE
 
 PROGRAM = """
@@ -45,6 +47,7 @@ def test_a_process_whose_last_act_fails_ends_all_the_same():
     assert "not up within 0.05 s" in told
 
 
+@pytest.mark.slow
 def test_a_watchdog_that_was_called_off_does_nothing():
     assert ran(0.05, "off") == (0, "lives\n", "")
 
