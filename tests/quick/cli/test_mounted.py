@@ -18,6 +18,8 @@ from incumbent.lifecycle.about import COMMAND_VARIABLE, command
 
 from ...isolation import Sandbox
 
+pytestmark = pytest.mark.slow  # it waits for processes
+
 WORKER = partial(Worker, "mytool", "1.0.0", "mytool:app")
 
 

@@ -17,6 +17,8 @@ from incumbent.lifecycle.posix.session import end_leftovers, end_members, member
 
 from ....world import eventually
 
+pytestmark = pytest.mark.slow  # it waits for processes
+
 DATA_DIR = "/data/of/this/worker"
 SLEEPING = "import time; time.sleep(60)"
 DEAF = (
