@@ -20,12 +20,14 @@ LANES = {
         Lane("a worker is there:\nasking it to go", (s.HANDING_OFF,)),
         Lane("nobody is there:\ncoming up", (s.LOCKING, s.SPAWNING)),
         Lane("moving it here", (s.MOVING,)),
+        Lane("it hangs:\nending it", (s.JUDGING, s.FORCING)),
         Lane("", (s.VERIFIED, s.FAILED)),
     ),
     "stop": (
         Lane("looking", (s.IDLE,)),
         Lane("a worker is there:\nasking it to go", (s.HANDING_OFF,)),
         Lane("nobody is there:\nproving it", (s.LOCKING, s.HOLDING)),
+        Lane("it hangs:\nending it", (s.JUDGING, s.FORCING)),
         Lane("", (s.VERIFIED, s.FAILED)),
     ),
     "worker": (

@@ -32,6 +32,8 @@ OURS = {
     s.MOVING: "the worker at the other address to stop",
     s.HANDING_OFF: "the worker to go",
     s.HOLDING: "the data dir to be free",
+    s.JUDGING: LOCK,
+    s.FORCING: "the worker that hangs to be gone",
 }
 # Where the worker stands that was asked to go -> what holds it up.
 WORKERS = {

@@ -6,6 +6,7 @@ from . import health as h
 from .about import command
 from .client.http import literal
 from .health import ProbeResult
+from .posix.hung import incumbent_of
 from .posix.listening import who_listens
 from .settings import DEFAULT_HOST, Worker
 
@@ -49,8 +50,10 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def after_silence(worker: Worker) -> str:
-    """Give what to type where the port is silent."""
+def after_silence(worker: Worker, verb: str = "restart") -> str:
+    """Give what to type where the port is silent; `verb` is the command that can be forced."""
+    if incumbent_of(worker) is not None:
+        return f"run `{command()} status` once more, or `{command()} {verb} --force` to end it"
     found = who_listens(worker.host, worker.port)
     pids = dict.fromkeys(str(listener.pid) for listener in found if listener.pid)
     if not pids:

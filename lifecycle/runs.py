@@ -62,13 +62,16 @@ def restart(
     noted: Generation | None = None,
     watching: Watching = None,
     person: bool = False,
+    force: bool = False,
 ) -> Health:
     """Run the spawner until a worker serves that was launched after `noted`.
 
     Raises NotVerifiedError. Without `noted`: after this call began. A worker that a `person`
-    restarts gets their settings and environment as they are now.
+    restarts gets their settings and environment as they are now. One that does not answer is ended
+    by `force`, which kills only what the kernel proves to be this data dir's worker.
     """
-    return _launch(worker, True, timeout, origin, _patience(timeout), noted, watching, person)
+    patience = _patience(timeout, force)
+    return _launch(worker, True, timeout, origin, patience, noted, watching, person, force)
 
 
 def stop(
@@ -77,10 +80,11 @@ def stop(
     timeout: float | None = None,
     origin: str = "api",
     watching: Watching = None,
+    force: bool = False,
 ) -> bool:
     """Run the stop machine until the port is proved dark; raises StopError.
 
-    Gives whether there was a worker to stop.
+    Gives whether there was a worker to stop. `force` is that of `restart`.
     """
     from .drivers.stopper import Stopper  # no other run needs it
 
@@ -88,18 +92,20 @@ def stop(
         return False
     files.make_data_dir(worker.data_dir)
     check_service(worker)
-    patience = _patience(timeout)
+    patience = _patience(timeout, force)
     launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching, patience=patience)
-    stopper = Stopper(launcher)
+    stopper = Stopper(launcher, force)
     event = _finish(launcher, stopper, StopError)
     if stopper.state != VERIFIED:
         raise StopError(event, _stop_sentence(launcher, event, stopper), stopper.seen)
     return stopper.found
 
 
-def _patience(timeout: float | None) -> float:
-    """Give how long to wait for an answer: 10 s, unless told otherwise."""
-    return PATIENCE_S if timeout is None else timeout
+def _patience(timeout: float | None, force: bool) -> float:
+    """Give how long to wait for an answer: 10 s, or what was told; a forced run keeps half."""
+    if timeout is None:
+        return PATIENCE_S
+    return min(PATIENCE_S, timeout / 2) if force else timeout
 
 
 def _is_dark(worker: Worker) -> bool:
@@ -129,10 +135,11 @@ def _launch(
     noted: Generation | None = None,
     watching: Watching = None,
     person: bool = False,
+    force: bool = False,
 ) -> Health:
     bootstrap(worker)
     launcher = PosixLauncher(worker, "spawner", origin, timeout, noted, watching, person, patience)
-    spawner = Spawner(launcher, restart)
+    spawner = Spawner(launcher, restart, force)
     event = _finish(launcher, spawner, NotVerifiedError)
     came_up = spawner.state == VERIFIED or event == "older_child_ready"
     told = came_up and spawner.fell_back and launcher.registration.fell_back()
@@ -218,7 +225,8 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         silent = spawner.seen is not None and spawner.seen.kind == h.SILENT
         again = after_silence(worker) if silent else f"run `{command()} status`"
         waited = round(launcher.waited, 1)
-        return f"no worker verified within {waited:g} s, last seen: {seen}; {again}"
+        told = f"{error}; " if error else ""
+        return f"no worker verified within {waited:g} s, last seen: {seen}; {told}{again}"
     if event == "lock_refused":
         return error
     if event in ("nothing_to_try", "no_record"):
@@ -286,7 +294,7 @@ def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str
             f"not stopped: {launcher.worker.data_dir} is in use by {stopper.error}; stop it there"
         )
     silent = stopper.seen is not None and stopper.seen.kind == h.SILENT
-    again = after_silence(launcher.worker) if silent else f"run `{command()} status`"
+    again = after_silence(launcher.worker, "stop") if silent else f"run `{command()} status`"
     if stopper.error:
         return f"not stopped: {stopper.error}; {seen}; {again}"
     return f"still there after {round(launcher.waited, 1):g} s: {seen}; {again}"

@@ -33,6 +33,7 @@ from .process.hang_watch import (
     TICK_S,
     HangWatch,
     end_if_the_loop_stands_still_longer_than_hang_timeout,
+    write_stacks_when_asked,
 )
 from .process.logs import Output
 from .process.service_manager import FROM_MANAGER, Manager
@@ -180,6 +181,8 @@ async def _serve(
     worker: Worker, context: SpawnContext, output: Output, manager: Manager
 ) -> WorkerDriver:
     watch = HangWatch(hang_timeout(worker, context), worker.start_timeout, worker.drain_timeout)
+    if not _at_terminal(context):  # there it ends the process
+        write_stacks_when_asked()
     port = PosixWorker(worker, context, output, manager, watch)
     port.requests.hear_signals()
     driver = WorkerDriver(port, context.standby, worker.version, manager.respawns)
@@ -201,8 +204,12 @@ async def _serve(
 
 def hang_timeout(worker: Worker, context: SpawnContext) -> float:
     """Give how long the loop may stand still; for ever where a debugger may stand, by default."""
-    at_terminal = context.by_hand and os.isatty(0)
-    return 0.0 if at_terminal and worker.hang_timeout == HANG_S else worker.hang_timeout
+    default = worker.hang_timeout == HANG_S
+    return 0.0 if default and _at_terminal(context) else worker.hang_timeout
+
+
+def _at_terminal(context: SpawnContext) -> bool:
+    return context.by_hand and os.isatty(0)
 
 
 async def _tick(port: PosixWorker, output: Output, watch: HangWatch) -> None:

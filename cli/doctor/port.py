@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 
 from incumbent.lifecycle import health as h
+from incumbent.lifecycle.about import command
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.on_port import another_address, describe
 from incumbent.lifecycle.pid_file import pid_file
+from incumbent.lifecycle.posix.hung import incumbent_of
 from incumbent.lifecycle.posix.listening import listens
 from incumbent.lifecycle.settings import Worker
 
@@ -23,8 +25,12 @@ def port(worker: Worker, seen: ProbeResult) -> Iterator[Finding]:
     if seen.kind == h.SILENT:
         if is_under_way(worker):
             return  # who hands over answers nobody while its app ends
+        ours = incumbent_of(worker)
         said = pid_file(DataDir(worker.data_dir).pid_file)
-        if said is not None and listens(said.pid, worker.host, worker.port):
+        if ours is not None:
+            force = f"if it stays so, run `{command()} restart --force`"
+            yield Finding("port", f"the worker {ours.pid} hangs: {where}", force)
+        elif said is not None and listens(said.pid, worker.host, worker.port):
             pid = said.pid
             yield Finding(
                 "port", f"the worker {pid} hangs: {where}", f"if it stays so, run `kill -9 {pid}`"

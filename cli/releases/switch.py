@@ -30,16 +30,18 @@ def switch(
     pin: bool,
     timeout: float | None = None,
     watching: Callable[[], None] | None = None,
+    force: bool = False,
 ) -> Health:
     """Record the release, restart into it; put record and worker back when that fails.
 
-    Without `pin` it only goes forward. Raises ReleaseError, NotVerifiedError.
+    Without `pin` it only goes forward; `force` ends a worker that hangs. Raises ReleaseError,
+    NotVerifiedError.
     """
     own = worker_for(worker, release)
     build = build_of(own, release)
     before = _change(own, lambda record: _with(record, build, pin))
     try:
-        health = runs.restart(own, timeout=timeout, origin="cli", watching=watching)
+        health = runs.restart(own, timeout=timeout, origin="cli", watching=watching, force=force)
         if not same(health.version, build.version):
             _check_superseded(own, build, pin, health)
     except BaseException as error:

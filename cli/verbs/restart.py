@@ -15,8 +15,9 @@ from ..output import as_json, show
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add how long it may take, and into what."""
+    """Add how long it may take, into what, and whether a worker that hangs is ended."""
     parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds")
+    parser.add_argument("--force", action="store_true", help="end a worker that does not answer")
     parser.add_argument("--version", metavar="V", help="an installed release, pinned from then on")
 
 
@@ -51,6 +52,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
                     noted=noted,
                     watching=tell_new,
                     person=True,
+                    force=options.force,
                 )
     finally:
         tell_new()
@@ -74,4 +76,11 @@ def _into_release(
     releases = Releases(worker)
     with releases.guarded():
         release = releases.find(options.version)
-        return switch(worker, release, pin=True, timeout=options.timeout, watching=watching)
+        return switch(
+            worker,
+            release,
+            pin=True,
+            timeout=options.timeout,
+            watching=watching,
+            force=options.force,
+        )

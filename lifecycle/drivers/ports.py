@@ -73,6 +73,9 @@ class LockResult(NamedTuple):
 
 LOCK_REFUSED = "lock_refused"
 
+KILLED = "killed"
+NOT_PROVED = "not_proved"
+
 
 class Child(NamedTuple):
     """A process that we spawned and have not settled yet."""
@@ -203,3 +206,12 @@ class Launcher(Holder, Protocol):
 
     async def ask(self, what: str, target: Target) -> Reply:
         """Ask that one worker to hand over or to shut down."""
+
+    async def judge_silence(self) -> bool:
+        """Whether one process, by the kernel's word our worker, was silent for all our patience.
+
+        It is noted when its silence begins; a process that is stopped is judged at once.
+        """
+
+    async def end_judged(self) -> StepResult:
+        """Kill the process that was judged, if it still is our worker and still silent."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from .. import health as h
 from ..generation import Generation
-from ..health import Health, ProbeResult
+from ..health import Health
 from ..lock.spawn_lock import HELD
 from ..machine import states
 from ..record import Record, needed
 from ..versions import at_least, newer
 from . import child_outcome
-from .driver import Driver, Work
+from .driver import Work
+from .forcing import ForcingDriver
 from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     ACCEPTED,
@@ -34,20 +35,17 @@ REJECTED = "rejected"
 ELSEWHERE = "elsewhere"
 
 
-class Spawner(Driver):
+class Spawner(ForcingDriver):
     """One `ensure` or one `restart`.
 
     What was asked, moved, launched belongs to the run: each happens once, because rows lead back
     to idle.
     """
 
-    def __init__(self, system: Launcher, restart: bool) -> None:
-        super().__init__("spawner", states.IDLE, system)
-        self._system = system
+    def __init__(self, system: Launcher, restart: bool, force: bool = False) -> None:
+        super().__init__("spawner", system, force)
         self.restart = restart
         self.begun = Run(Generation(), "")
-        self.seen: ProbeResult | None = None
-        self.error = ""
         self._asked = False
         self._moved = False  # a worker elsewhere was stopped for this run
         self._out_of_reach = False  # as the serve lock said at the last look
@@ -63,6 +61,8 @@ class Spawner(Driver):
             states.HANDING_OFF: self._handing_off,
             states.SPAWNING: self._spawning,
             states.MOVING: self._moving,
+            states.JUDGING: self._judging,
+            states.FORCING: self._forcing,
         }
 
     async def run(self) -> str:
@@ -162,7 +162,7 @@ class Spawner(Driver):
         if reply.kind == REFUSED:
             self.error = reply.reason
             return "handover_refused"
-        return await self._wait("worker_silent")
+        return await self._silent()
 
     def _not_replaced(self) -> str:
         assert self.health is not None
@@ -300,10 +300,13 @@ class Spawner(Driver):
         if saw in (h.FOREIGN, h.NO_ADDRESS):
             self.detail = self.seen.detail if self.seen else ""
             return "port_foreign"
-        return await self._wait("worker_starting" if saw == h.WORKER_STARTING else "worker_silent")
+        if saw == h.WORKER_STARTING:
+            return await self._wait("worker_starting")
+        return await self._silent()
 
-    async def _wait(self, event: str) -> str:
-        return event if await self._system.pause() else "deadline_passed"
+    def _worker_ended(self) -> None:
+        self._asked = False  # the ask died with it
+        self._to_ask = None
 
     def _aim(self, ask: bool) -> None:
         assert self.health is not None

@@ -8,18 +8,16 @@ from .. import health as h
 from ..health import ProbeResult
 from ..lock.spawn_lock import HELD
 from ..machine import states
-from .driver import Driver, Work
+from .driver import Work
+from .forcing import ForcingDriver
 from .ports import ACCEPTED, LOCK_REFUSED, MISSED, REFUSED, SHUTDOWN, Launcher, Target
 
 
-class Stopper(Driver):
+class Stopper(ForcingDriver):
     """One `stop`: asks the instance it saw, waits until that one is gone, looks again."""
 
-    def __init__(self, system: Launcher) -> None:
-        super().__init__("stop", states.IDLE, system)
-        self._system = system
-        self.seen: ProbeResult | None = None
-        self.error = ""
+    def __init__(self, system: Launcher, force: bool = False) -> None:
+        super().__init__("stop", system, force)
         self.found = False
         self.target: Target | None = None
         self._to_ask = False
@@ -32,6 +30,8 @@ class Stopper(Driver):
             states.HANDING_OFF: self._handing_off,
             states.LOCKING: self._locking,
             states.HOLDING: self._holding,
+            states.JUDGING: self._judging,
+            states.FORCING: self._forcing,
         }
 
     async def _idle(self) -> str:
@@ -42,7 +42,7 @@ class Stopper(Driver):
             self.error = self.detail = self.seen.detail
             return "port_foreign"
         if self.seen.health is None:
-            return await self._wait("worker_silent")
+            return await self._silent()
         health = self.seen.health
         self.target = Target(health.instance, health.host, health.port)
         self.found = self._to_ask = True
@@ -61,11 +61,13 @@ class Stopper(Driver):
                 return "ask_missed"
             if reply.kind == REFUSED:
                 return "ask_refused"
-            return await self._wait("instance_stays")
+            return await self._silent("instance_stays")
         if not await self._system.pause():
             return "deadline_passed"
         self.seen = await self._look()
         health = self.seen.health
+        if self.seen.kind == h.SILENT and await self._judges():
+            return "silence_judged"
         if self.seen.kind == h.SILENT or (health and health.instance == self.target.instance):
             return "instance_stays"
         return "instance_gone"
@@ -107,5 +109,6 @@ class Stopper(Driver):
         there = await self._system.look_elsewhere()
         return there if there.health is not None else seen
 
-    async def _wait(self, event: str) -> str:
-        return event if await self._system.pause() else "deadline_passed"
+    def _worker_ended(self) -> None:
+        self.found = True
+        self._to_ask = False

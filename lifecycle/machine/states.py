@@ -12,6 +12,8 @@ SIX = (IDLE, LOCKING, SPAWNING, HANDING_OFF, VERIFIED, FAILED)
 # Spawner, stop run.
 HOLDING = "locking/holding"
 MOVING = "spawning/moving"
+JUDGING = "locking/judging"
+FORCING = "spawning/forcing"
 
 # Worker: coming up.
 STANDBY = "idle/standby"

@@ -28,6 +28,18 @@ class Row(NamedTuple):
         return f"{self.event}: {self.source} -> {self.dest}"
 
 
+# Of both runs: from the judgement of a silence on.
+FORCED = (
+    Row("silence_ended", s.JUDGING, s.IDLE),
+    Row("lock_held", s.JUDGING, s.JUDGING),
+    Row("lock_refused", s.JUDGING, s.FAILED),
+    Row("deadline_passed", s.JUDGING, s.FAILED),
+    Row("lock_acquired", s.JUDGING, s.FORCING),
+    Row("lock_stale_stolen", s.JUDGING, s.FORCING),
+    Row("not_proved", s.FORCING, s.IDLE),
+    Row("killed", s.FORCING, s.IDLE),
+)
+
 SPAWNER = (
     # What a probe saw.
     Row("worker_fits", s.IDLE, s.VERIFIED),
@@ -101,6 +113,11 @@ SPAWNER = (
     Row("data_held", s.MOVING, s.MOVING),
     Row("ask_missed", s.MOVING, s.SPAWNING),
     Row("serve_lock_free", s.MOVING, s.SPAWNING),
+    # A worker that hangs, which a forced run ends.
+    Row("silence_judged", s.IDLE, s.JUDGING),
+    Row("silence_judged", s.LOCKING, s.JUDGING),
+    Row("silence_judged", s.HANDING_OFF, s.JUDGING),
+    *FORCED,
     # Time.
     Row("deadline_passed", s.IDLE, s.FAILED),
     Row("deadline_passed", s.LOCKING, s.FAILED),
@@ -129,6 +146,9 @@ STOP = (
     Row("port_dark", s.HOLDING, s.VERIFIED),
     Row("data_held", s.HOLDING, s.IDLE),
     Row("data_held_elsewhere", s.HOLDING, s.FAILED),
+    Row("silence_judged", s.IDLE, s.JUDGING),
+    Row("silence_judged", s.HANDING_OFF, s.JUDGING),
+    *FORCED,
     Row("deadline_passed", s.IDLE, s.FAILED),
     Row("deadline_passed", s.HANDING_OFF, s.FAILED),
     Row("deadline_passed", s.LOCKING, s.FAILED),

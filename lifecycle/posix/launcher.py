@@ -7,7 +7,7 @@ import time
 
 from ..client.pid_file_watch import PidFileWatch
 from ..client.probe import PROBE_TIMEOUT_S, probe
-from ..drivers.ports import UNANSWERED, Reply, Run, Target
+from ..drivers.ports import KILLED, UNANSWERED, Reply, Run, StepResult, Target
 from ..elsewhere import look_elsewhere
 from ..generation import Generation
 from ..health import SILENT, ProbeResult
@@ -16,6 +16,7 @@ from ..record_store import RecordStore
 from ..settings import PATIENCE_S, Worker
 from ..trace import Trace
 from .child_processes import ChildProcesses
+from .hung import HungWorker
 from .launch_record import LaunchRecord
 from .launched_children import LaunchedChildren
 from .own_build import own_build
@@ -71,6 +72,7 @@ class PosixLauncher:
         self.notices: list[str] = []
         self._noted, self._person, self._watching = noted, person, watching
         self._patience = Patience(patience)
+        self._hung = HungWorker(worker)
         self._given_up = False
         self.timeout = worker.timeout if timeout is None else timeout
         self._deadline = time.monotonic() + self.timeout
@@ -116,6 +118,7 @@ class PosixLauncher:
             await self._was_silent()
         else:
             self._patience.answered()
+            self._hung.forget()
         return seen
 
     async def _was_silent(self) -> None:
@@ -134,6 +137,27 @@ class PosixLauncher:
             await self._was_silent()
         return reply
 
+    async def judge_silence(self) -> bool:
+        """Whether one process, by the kernel's word our worker, was silent for all our patience.
+
+        One that is stopped at two looks is judged at once.
+        """
+        same = self._hung.note()
+        if not self._hung.is_known:
+            return False
+        if not same:
+            self._patience.answered()
+            await self._was_silent()
+        return self._hung.is_stopped() or self._patience.is_over(PROBE_TIMEOUT_S)
+
+    async def end_judged(self) -> StepResult:
+        """Kill the process that was judged, if it still is our worker and still silent."""
+        end = self._hung.end()
+        self._hung.forget()
+        if end.event == KILLED:
+            self.notices.append(end.reason)
+        return end
+
     async def pause(self) -> bool:
         """Wait a moment, longer each time; False when the run's deadline has passed.
 
@@ -143,7 +167,8 @@ class PosixLauncher:
         if self._watching is not None:
             self._watching()
         remaining = self._deadline - time.monotonic()
-        self._given_up = self._patience.is_over(PROBE_TIMEOUT_S)
+        # Whoever may end the worker judges it by the same patience.
+        self._given_up = self._patience.is_over(PROBE_TIMEOUT_S) and not self._hung.is_known
         if remaining <= 0 or self._given_up:
             return False
         if self._pid_file.wait(min(self._pause, remaining), WATCH_STEP_S):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from incumbent.lifecycle.machine import states as s
+from incumbent.lifecycle.posix.hung import ASK_FOR_STACKS
 
 T = TypeVar("T")
 
@@ -78,6 +79,11 @@ class HangWatch:
 
     def _in_child(self) -> None:
         self._limit = 0.0
+
+
+def write_stacks_when_asked() -> None:
+    """Write all stacks to the log at the signal with which a launcher asks for them; go on."""
+    faulthandler.register(ASK_FOR_STACKS, file=LOG_FD, all_threads=True, chain=False)
 
 
 def end_if_the_loop_stands_still_longer_than_hang_timeout(program: Callable[[], T]) -> T:

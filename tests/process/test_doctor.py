@@ -193,7 +193,7 @@ def test_a_hung_worker_is_found_by_its_pid_in_time(world: World, doctor: Doctor)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert f"the worker {pid} hangs" in finding["what"]
-    assert finding["next"] == f"if it stays so, run `kill -9 {pid}`"
+    assert finding["next"] == "if it stays so, run `worker-service restart --force`"
 
 
 def test_a_worker_that_was_killed_is_found_by_what_it_left(world: World, doctor: Doctor):

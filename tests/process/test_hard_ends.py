@@ -66,7 +66,8 @@ def test_a_silent_worker_is_waited_for_no_longer_than_the_patience(world: World,
     assert took < PATIENCE_S + SLACK_S
     told = done.stdout + done.stderr
     assert f"process {pid} of {getpass.getuser()} (" in told
-    assert f"end it by `kill -9 {pid}` and run `worker-service start`" in told
+    forced = "stop" if what == ["stop"] else "restart"
+    assert f"`worker-service {forced} --force` to end it" in told
     assert world.spawns() == 1
     assert world.health().pid == pid
 

@@ -20,7 +20,7 @@ from .verbs import Call, Verbs
 # After these verbs a driver has done with what it last saw: the next look replaces it.
 _SEEN_IS_OVER = frozenset(
     {"acquire", "ask", "kill", "lock_is_free", "mark_good", "pause", "probe", "reject"}
-    | {"spawn", "watch"}
+    | {"spawn", "watch", "end_judged"}
 )
 
 _OPENING = (states.STARTING, states.VERIFIED)
@@ -240,8 +240,9 @@ def _made(program: tuple[Any, ...]) -> Any:
     if program[0] == "worker":
         return WorkerDriver(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
     if program[0] == "stop":
-        return Stopper(verbs)  # type: ignore[arg-type] - both protocols
-    return Spawner(verbs, program[0] == "restart")  # type: ignore[arg-type] - both protocols
+        return Stopper(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
+    restart = program[0] == "restart"
+    return Spawner(verbs, restart, *program[1:])  # type: ignore[arg-type] - both protocols
 
 
 def every_row() -> set[tuple[str, Row]]:

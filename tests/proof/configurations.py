@@ -21,6 +21,7 @@ R1, R2, R3 = ("restart", "1"), ("restart", "2"), ("restart", "3")
 STOP = ("stop", "1")
 E1_THERE, R1_THERE = ("ensure", "1", 1), ("restart", "1", 1)
 STOP_THERE = ("stop", "1", 2)
+FORCED_RESTART, FORCED_STOP = ("restart", "1", 0, True), ("stop", "1", 0, True)
 
 WELL = ("worker_fits", "child_ready")
 STOPPED = (*WELL, "port_dark", "child_stopped", "launches_spent")
@@ -34,7 +35,7 @@ _BROKEN = {
 }
 
 
-def _at_1(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
+def _at_1(name: str, *launchers: tuple[Any, ...], **more: Any) -> Configuration:
     """Give a world in which version 1 serves and is the last good one."""
     more = {"workers": 3, "serving": "1", "recorded": "1", "good": "1"} | more
     return Configuration(name, launchers, **more)
@@ -49,6 +50,12 @@ def _dark(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
 def _both() -> list[Configuration]:
     """Give every world that is searched for each strategy."""
     found = [
+        _at_1("a worker hangs, a forced restart", FORCED_RESTART, hung=2, denials=1, deadlines=1),
+        _at_1(
+            "a worker hangs, a forced restart, an ensure", FORCED_RESTART, E1, hung=1, overruns=1
+        ),
+        _at_1("a worker hangs, 2 forced restarts", FORCED_RESTART, FORCED_RESTART, hung=1),
+        _at_1("a worker hangs, a forced stop", FORCED_STOP, E1, hung=1, deadlines=1, denials=1),
         _at_1("an ensure elsewhere", ("ensure", "1", 1), outcomes=WELL, recycles=0, liveness=True),
         _at_1("a newer ensure elsewhere", ("ensure", "2", 1), E1, kills=1, liveness=True),
         _at_1("a restart elsewhere, 1 kill", ("restart", "2", 1), kills=1),

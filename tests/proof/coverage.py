@@ -24,6 +24,7 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "I11": "numbers of launches are unique within a line, never above the file's highest",
     "I12": "no restart is verified by a launch numbered before it began",
     "I13": "a stop says done only when the port is dark and the serve lock free",
+    "I14": "a forced run kills only the process that it judged, under the spawn lock",
     "I15": "an ensure never moves a worker, a restart at most one",
     "L1": "every run ends by its deadline",
     "L2": "once faults stop, the next event comes to a current worker",

@@ -15,9 +15,10 @@ def story(found: Found) -> list[str]:
     """Give one line for each step, and at the end what broke."""
     world = found.world
     lines = []
-    for n, (run, version, *address) in enumerate(world.configuration.launchers):
-        where = f" at address {address[0]}" if address else ""
-        lines.append(f"{_who(world, ACTORS + n)}: {run} by version {version}{where}")
+    for n, (run, version, *more) in enumerate(world.configuration.launchers):
+        where = f" at address {more[0]}" if more else ""
+        how = ", forced" if more[1:] else ""
+        lines.append(f"{_who(world, ACTORS + n)}: {run} by version {version}{where}{how}")
     if world.configuration.serving:
         lines.append(f"W1: serving, version {world.configuration.serving}")
     before: tuple[Any, ...] | None = world.initial()

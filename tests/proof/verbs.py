@@ -88,6 +88,12 @@ class Verbs:
     async def ask(self, what: str, target: Target) -> Reply:
         return await _yielded("ask", what, target.instance, target.port)
 
+    async def judge_silence(self) -> bool:
+        return await _yielded("judge_silence")
+
+    async def end_judged(self) -> StepResult:
+        return await _yielded("end_judged")
+
     async def listen(self) -> StepResult:
         return await _yielded("listen")
 

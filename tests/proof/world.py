@@ -21,8 +21,10 @@ from incumbent.lifecycle.drivers.ports import (
     EXIT_LATE,
     EXIT_LOST,
     JOINED,
+    KILLED,
     LOCK_REFUSED,
     MISSED,
+    NOT_PROVED,
     REFUSED,
     SHUTDOWN,
     UNANSWERED,
@@ -53,14 +55,15 @@ from .automaton import Automata
 # The shared part of a state.
 RECORD, LOCK, SERVED, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES = range(8)
 # The highest number of a launch, who holds the serve lock, the pid and address written into it.
-NUMBER_OF_LAUNCH, SERVE, NAMED, ACTORS = range(8, 12)
+# Then the bits of the workers that stand still: they accept, and never answer.
+NUMBER_OF_LAUNCH, SERVE, NAMED, STILL, ACTORS = range(8, 13)
 
 # What every actor has: LID its local state, CLAIM its token or 0, OVERRUN whether its lease ran
 # out, CHILDREN the pids it has not settled, LAST what became of the child it settled last.
 LID, CLAIM, OVERRUN, CHILDREN, LAST = range(5)
 # A launcher, on top: the worker that it asked, the number of that ask, the answer, asks spent,
-# workers moved, the highest number of a launch when its restart began.
-ASKED, NUMBER, ANSWER, SPENT, MOVED, BEGUN = range(5, 11)
+# workers moved, the highest number of a launch when its restart began, the pid that it judged.
+ASKED, NUMBER, ANSWER, SPENT, MOVED, BEGUN, JUDGED = range(5, 12)
 # A worker, on top.
 TOKEN, BUILD, UP, READY, PASSED, GENERATION, APP, INBOX, ORPHAN, LOST, ADDRESS = range(5, 16)
 LAUNCHED = 16  # the number of its launch, whatever it says of itself
@@ -79,7 +82,7 @@ WAITING, ANSWERED, CUT_OFF, TOLD_JOINED = range(4)
 FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
 
 # Whose budget a fault spends.
-KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS, LOST_RECORDS = range(8)
+KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS, LOST_RECORDS, STILLS = range(9)
 
 FOREIGN_BIT = 1 << 20  # at the first address
 
@@ -100,7 +103,8 @@ class Configuration(NamedTuple):
     """One bounded world: who is there at the beginning, and which faults may happen."""
 
     name: str
-    launchers: tuple[tuple[Any, ...], ...]  # (ensure, restart or stop; own version; its address)
+    # (ensure, restart or stop; own version; its address; whether it is forced)
+    launchers: tuple[tuple[Any, ...], ...]
     workers: int  # how many worker processes may ever be
     seamless: bool = True
     managed: bool = False  # whether a service manager started the one that serves
@@ -118,6 +122,7 @@ class Configuration(NamedTuple):
     denials: int = 0
     foreigners: int = 0
     lost_records: int = 0
+    hung: int = 0  # how often a worker may stand still from then on
     outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
     recycles: int | None = None  # L3: how many may happen in all
     generations: int | None = None  # how many workers may begin to serve in all
@@ -139,7 +144,7 @@ class Move(NamedTuple):
 def budget_of(c: Configuration) -> tuple[int, ...]:
     """Give how many of each fault a configuration allows, in the order of KILLS, OVERRUNS, …."""
     budget = (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
-    return (*budget, c.lost_records)
+    return (*budget, c.lost_records, c.hung)
 
 
 def generation(number: int) -> Generation:
@@ -163,7 +168,7 @@ class World:
         self.automata = Automata(self.materialise)
         self.broken = dict(c.broken)
         self.numbered = any(launcher[0] == "restart" for launcher in c.launchers)
-        self.one_address = not c.at and not any(launcher[2:] for launcher in c.launchers)
+        self.one_address = not c.at and not any(any(launcher[2:3]) for launcher in c.launchers)
         self.builds: list[Build] = []
         self._build_numbers: dict[Build, int] = {}
         self.records: list[Record] = []
@@ -202,16 +207,17 @@ class World:
         good = build_of(c.good) if c.good else None
         recorded = build_of(c.recorded) if c.recorded else None
         record = self.number_of_record(Record("", recorded, good, (), c.pinned))
-        state: list[Any] = [record, (), 0, 0, 0, 0, budget_of(c), 0, 0, 0, ()]
-        state += [self.new_launcher(launcher[0]) for launcher in c.launchers]
+        state: list[Any] = [record, (), 0, 0, 0, 0, budget_of(c), 0, 0, 0, (), 0]
+        state += [self.new_launcher(launcher[0], *launcher[3:]) for launcher in c.launchers]
         state += [()] * c.workers
         if c.serving:
             self._put_serving(state, c.serving)
         return tuple(state)
 
-    def new_launcher(self, machine: str) -> tuple[Any, ...]:
+    def new_launcher(self, machine: str, *forced: bool) -> tuple[Any, ...]:
         """Give a launcher that has not begun."""
-        return (self.automata.begin((machine,)), 0, 0, 0, NOTHING, 0, 0, WAITING, 0, 0, 0)
+        lid = self.automata.begin((machine, *forced))
+        return (lid, 0, 0, 0, NOTHING, 0, 0, WAITING, 0, 0, 0, 0)
 
     def _put_serving(self, state: list[Any], version: str) -> None:
         lid = self.automata.begin(("worker", False, version, self.configuration.managed))
@@ -349,7 +355,8 @@ class World:
     def _moves(self, state: tuple[Any, ...]) -> Iterator[Move]:
         for actor in range(ACTORS, len(state)):
             entry = state[actor]
-            if entry and entry[LID] >= 0:
+            still = self.is_worker(actor) and state[STILL] & self.bit(actor)
+            if entry and entry[LID] >= 0 and not still:
                 call = self._calls[entry[LID]]
                 yield from self._verbs[call[0]](state, actor, entry, call)
         yield from self.faults(state)
@@ -497,7 +504,7 @@ class World:
             return ("seen", h.DARK)
         if foreign:
             return ("seen", h.FOREIGN)
-        actor = self.accepting(s, here)
+        actor = self.accepting(s, here & ~s[STILL])
         if not actor:
             return ("seen", h.SILENT)
         entry = s[actor]
@@ -552,6 +559,7 @@ class World:
         s[HOLDERS] &= ~self.bit(actor)
         s[SERVE] &= ~self.bit(actor)
         s[ACCEPTS] &= ~self.bit(actor)
+        s[STILL] &= ~self.bit(actor)
         self.cut_off(s, actor)
 
     # Life and death.
@@ -732,11 +740,30 @@ class World:
             s[RECORD] = self.number_of_record(Record(""))
             s[NUMBER_OF_LAUNCH] = (s[NUMBER_OF_LAUNCH] // LINE + 1) * LINE
             yield Move(0, "the content of launch.json is lost", None, True, tuple(s))
+        yield from self.hangs_and_wakes(state)
         if budget[FOREIGNERS] and not state[HOLDERS] & (FOREIGN_BIT | self.at(state, 0)):
             s = list(state)
             s[BUDGET] = self.spent(s, FOREIGNERS)
             s[HOLDERS] |= FOREIGN_BIT
             yield Move(0, "a foreign server takes the port", None, True, tuple(s))
+
+    def hangs_and_wakes(self, state: tuple[Any, ...]) -> Iterator[Move]:
+        """Let a worker stand still; from then on it goes on, or ends itself, at any moment."""
+        for actor in range(self.first_worker, len(state)):
+            if not self.alive(state, actor):
+                continue
+            if state[STILL] & self.bit(actor):
+                s = list(state)
+                s[STILL] &= ~self.bit(actor)
+                yield Move(actor, "goes on", None, False, tuple(s))
+                s = list(state)
+                self.die(s, actor, EXIT_LOST, BLAMELESS)
+                yield Move(actor, "ends itself: it stood still", None, False, tuple(s))
+            elif state[BUDGET][STILLS] and state[ACCEPTS] & self.bit(actor):
+                s = list(state)
+                s[BUDGET] = self.spent(s, STILLS)
+                s[STILL] |= self.bit(actor)
+                yield Move(actor, "stands still", None, True, tuple(s))
 
     def hangs(self, entry: Any) -> bool:
         """Whether this worker does nothing more but wait for its own end."""
@@ -801,6 +828,37 @@ class World:
     def do_look_elsewhere(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         there = self.seen_by(actor, self.elsewhere(state, self.address(state, actor)))
         yield from self.simple(state, actor, entry, "looks at the serve lock", there)
+
+    def do_judge_silence(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        """Patience is longer than whatever else makes a worker silent: only a hang is judged."""
+        me = list(entry)
+        me[JUDGED] = self.holder_that_hangs(state, actor)
+        yield from self.went_on(list(state), actor, me, "judges the silence", bool(me[JUDGED]))
+
+    def holder_that_hangs(self, s: Any, actor: int) -> int:
+        """Give the pid of the worker at this launcher's address that stands still; 0 for none."""
+        here = self.at(s, self.address(s, actor)) & s[HOLDERS] & s[SERVE] & s[STILL]
+        return here.bit_length()
+
+    def do_end_judged(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
+        """Rule 31: under the lock the process that was judged must still hold, and be silent."""
+        s, me = list(state), list(entry)
+        pid = self.to_end(s, actor, entry)
+        me[JUDGED] = 0
+        if pid:
+            self.at_stake.add("I14")
+            if pid != entry[JUDGED]:
+                self.bad("I14", "a forced run kills another process than it judged")
+            if not entry[CLAIM]:
+                self.bad("I14", "a forced run kills a worker without the spawn lock")
+            self.die(s, self.slot(pid), -9, BLAMELESS)
+        event = KILLED if pid else NOT_PROVED
+        yield from self.went_on(s, actor, me, "ends the worker that hangs", ("step", event))
+
+    def to_end(self, s: Any, actor: int, entry: Any) -> int:
+        """Give the pid of whom a forced run kills; 0 for nobody."""
+        hangs = self.holder_that_hangs(s, actor)
+        return int(entry[JUDGED]) if hangs == entry[JUDGED] else 0
 
     def do_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         _, what, instance, address = call

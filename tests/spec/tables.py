@@ -38,6 +38,14 @@ spawning: child_killed -> spawning, child_killed_last -> failed
 spawning: data_held -> idle, data_held_elsewhere -> failed, deadline_passed -> failed
 spawning: elsewhere_under_lock -> spawning/moving
 
+idle: silence_judged -> locking/judging
+locking: silence_judged -> locking/judging
+handing-off: silence_judged -> locking/judging
+locking/judging: silence_ended -> idle, lock_held -> locking/judging, lock_refused -> failed
+locking/judging: deadline_passed -> failed
+locking/judging: lock_acquired -> spawning/forcing, lock_stale_stolen -> spawning/forcing
+spawning/forcing: not_proved -> idle, killed -> idle
+
 spawning/moving: move_asked -> spawning/moving, data_held -> spawning/moving
 spawning/moving: ask_missed -> spawning, serve_lock_free -> spawning, deadline_passed -> failed
 """
@@ -55,6 +63,13 @@ locking: deadline_passed -> failed
 
 locking/holding: port_dark -> verified, not_dark -> idle, data_held -> idle
 locking/holding: data_held_elsewhere -> failed, deadline_passed -> failed
+
+idle: silence_judged -> locking/judging
+handing-off: silence_judged -> locking/judging
+locking/judging: silence_ended -> idle, lock_held -> locking/judging, lock_refused -> failed
+locking/judging: deadline_passed -> failed
+locking/judging: lock_acquired -> spawning/forcing, lock_stale_stolen -> spawning/forcing
+spawning/forcing: not_proved -> idle, killed -> idle
 """
 
 WORKER = """

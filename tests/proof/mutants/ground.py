@@ -9,11 +9,15 @@ SPAWNER = "lifecycle/drivers/spawner.py"
 STOPPER = "lifecycle/drivers/stopper.py"
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
 LAUNCHER = "lifecycle/posix/launcher.py"
+FORCING = "lifecycle/drivers/forcing.py"
+HUNG = "lifecycle/posix/hung.py"
 SERVE_LOCK = "lifecycle/lock/serve_lock.py"
 LISTENING = "server/listening.py"
 SUCCESSOR = "server/successor.py"
 WORLD = "tests/proof/world.py"
 DRIVERS = "tests/quick/lifecycle/drivers/test_one_app.py"
+FORCED = "tests/quick/lifecycle/drivers/test_forcing.py"
+HUNG_TESTS = "tests/quick/lifecycle/posix/test_hung.py"
 SERVING = "tests/quick/server/test_serving_alone.py"
 LOCK = "tests/quick/lifecycle/lock/test_serve_lock.py"
 
@@ -239,6 +243,44 @@ DATA = (
         ("I5",),
         seamless("a restart elsewhere, 1 kill"),
         f"{DRIVERS}::test_a_restart_moves_a_worker_elsewhere_under_the_spawn_lock",
+    ),
+    Fault(
+        "rule 31: whoever holds now",
+        "a forced run kills whoever is the worker by then, not whom it judged",
+        "rule 31",
+        (
+            Edit(
+                HUNG,
+                "        noted = self._noted\n        if noted is None:\n",
+                "        noted = incumbent_of(self._worker)\n        if noted is None:\n",
+            ),
+        ),
+        ("I14",),
+        seamless("a worker hangs, a forced restart"),
+        f"{HUNG_TESTS}::test_another_worker_than_the_one_that_was_judged_is_spared",
+        twin=(
+            Edit(
+                WORLD,
+                "        return int(entry[JUDGED]) if hangs == entry[JUDGED] else 0\n",
+                "        return hangs\n",
+            ),
+        ),
+    ),
+    Fault(
+        "rule 31: forced without the spawn lock",
+        "a forced run kills the worker that hangs before it has the spawn lock",
+        "rule 31",
+        (
+            Edit(
+                FORCING,
+                "        result = await self._system.lock.acquire()\n",
+                "        await self._system.end_judged()\n"
+                "        result = await self._system.lock.acquire()\n",
+            ),
+        ),
+        ("I14",),
+        seamless("a worker hangs, a forced restart"),
+        f"{FORCED}::test_a_worker_that_hangs_is_ended_under_the_spawn_lock",
     ),
     Fault(
         "an ensure moves a worker",

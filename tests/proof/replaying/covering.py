@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from incumbent.lifecycle.machine import states
+
 from ..automaton import every_row
 from ..configurations import E1, E1_THERE, E2, E3, R1, R1_THERE, R2, R3, STOP
 from ..schedules import Line, Simulation, Told
@@ -33,7 +35,14 @@ UNLED: Final[Mapping[str, str]] = {
     "deadline within a watch": "the launcher's wait for a child that is up is one verb",
 }
 # Rows that no chosen script takes, each with the reason.
-UNTAKEN: Final[Mapping[Key, str]] = {
+UNTAKEN: Final[Mapping[Key, str]] = dict.fromkeys(
+    (
+        (machine, tuple(row))
+        for machine, row in every_row()
+        if {states.JUDGING, states.FORCING} & {row.source, row.dest}
+    ),
+    "it takes a worker that hangs: tests/process/test_force.py",
+) | {
     ("spawner", ("launches_spent", "handing-off", "failed")): (
         "two launches, then a joined handover that is overdue: too deep for the search of scripts"
     ),
