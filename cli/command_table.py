@@ -7,6 +7,8 @@ COMMANDS = {
     "stop": ("stops the worker, then proves its port free", "verbs.stop"),
     "restart": ("replaces the worker, with a trace and a proof", "verbs.restart"),
     "status": ("shows whether the worker runs, and which it is", "verbs.status"),
+    "list": ("shows every worker of yours on this machine", "verbs.list"),
+    "logs": ("shows the worker's log, or follows it", "verbs.logs"),
     "run": ("becomes the worker itself, in the foreground", "verbs.run"),
     "hook": ("delivers one event, one JSON object on stdin, to the worker", "hook"),
     "mcp": ("serves an agent's tools on stdio (Model Context Protocol)", "verbs.mcp"),

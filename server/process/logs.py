@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -19,9 +20,13 @@ class Output:
 
     def __init__(self, path: str, early: str, level: str) -> None:
         self._path, self._early = path, early
-        logging.basicConfig(
-            stream=sys.stderr, format=FORMAT, level=level.upper() if level != "trace" else 5
-        )
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # what the app prints is there at once
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(FORMAT))
+        # For where nobody has set up logging: beside a handler of ours `basicConfig` does nothing.
+        logging.lastResort = handler
+        logging.getLogger().setLevel(level.upper() if level != "trace" else 5)
 
     def settle(self) -> None:
         """Go on in the worker's log, with what was said so far."""

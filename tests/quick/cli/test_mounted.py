@@ -97,6 +97,8 @@ LINES = {
     "stop": [["stop"]],
     "restart": [["restart"], ["restart", "--version", "9"]],
     "status": [["status"]],
+    "list": [["list"]],
+    "logs": [["logs"]],
     "run": [["run", "--nope"]],
     "hook": [["hook"], ["hook", "X"]],
     "mcp": [["mcp", "--nope"]],
