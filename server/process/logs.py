@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from typing import Any
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
@@ -15,13 +16,35 @@ ROTATE_BYTES = 5_000_000
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+class _Lossy(io.FileIO):
+    """A file that takes everything: what can't be written is lost, and raises nothing.
+
+    A full disk, or a reader that is gone, must not make a `print` of the app fail.
+    """
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            return len(content)
+
+
+def _at_once(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Give a stream to where this one goes that writes each line as it comes."""
+    stream.flush()
+    lossy = _Lossy(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(lossy), stream.encoding, stream.errors, line_buffering=True
+    )
+
+
 class Output:
     """The worker's standard output and error, by whoever writes to them."""
 
     def __init__(self, path: str, early: str, level: str) -> None:
         self._path, self._early = path, early
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)  # what the app prints is there at once
+            sys.stdout = _at_once(sys.stdout)
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(FORMAT))
         # For where nobody has set up logging: beside a handler of ours `basicConfig` does nothing.

@@ -47,3 +47,12 @@ def test_what_an_app_prints_is_there_before_it_ends():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "here\n"
+
+
+def test_a_print_that_nobody_takes_raises_nothing():
+    program = SETTLED.format(level="info") + "print('x' * 100_000); print('more'); print('end')"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
