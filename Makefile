@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
+SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py server/page/* cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test check fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean

@@ -9,6 +9,7 @@ COMMANDS = {
     "status": ("shows whether the worker runs, and which it is", "verbs.status"),
     "list": ("shows every worker of yours on this machine", "verbs.list"),
     "logs": ("shows the worker's log, or follows it", "verbs.logs"),
+    "page": ("prints a link to a page that shows the worker live", "verbs.page"),
     "run": ("becomes the worker itself, in the foreground", "verbs.run"),
     "hook": ("delivers one event, one JSON object on stdin, to the worker", "hook"),
     "mcp": ("serves an agent's tools on stdio (Model Context Protocol)", "verbs.mcp"),

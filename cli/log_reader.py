@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from incumbent.lifecycle.data_dir import DataDir
-
-from .growing_file import GrowingFile
+from incumbent.lifecycle.growing_file import GrowingFile
 
 
 class LogReader:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from incumbent.lifecycle import runs
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import NotVerifiedError
+from incumbent.lifecycle.journal import Follower
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
@@ -19,7 +20,7 @@ from ..releases.error import ReleaseError
 from ..releases.store import Releases
 from ..releases.switch import needed_paths, switch
 from ..releases.wheel import app_of, build, unpack, version_of
-from ..trace_reader import Follower, narrow
+from ..trace_reader import narrow
 from ..waiting import run_waits_told
 
 

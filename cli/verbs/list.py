@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle import status
+from incumbent.lifecycle.amounts import duration
 from incumbent.lifecycle.client.http import literal
 from incumbent.lifecycle.environment import without_ours
 from incumbent.lifecycle.errors import IncumbentError
@@ -19,7 +20,6 @@ from incumbent.lifecycle.on_port import describe
 from incumbent.lifecycle.service import service_of
 from incumbent.lifecycle.settings import Worker
 
-from ..amounts import duration
 from ..output import as_json, show, tell
 from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, exit_code
 from ..table import BAD, DULL, GOOD, MIDDLING, on_terminal, show_table

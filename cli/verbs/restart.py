@@ -24,9 +24,10 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the trace, then the proof; raises NotVerifiedError, ReleaseError."""
     # Before anything slow is imported: restarts that are typed together cost one launch.
     noted = noted_now(worker)
+    from incumbent.lifecycle.journal import Follower, Line
     from incumbent.lifecycle.runs import restart
 
-    from ..trace_reader import Follower, Line, narrow, narrow_header, of_this_restart
+    from ..trace_reader import narrow, narrow_header, of_this_restart
     from ..waiting import run_waits_told
 
     follower = Follower(DataDir(worker.data_dir).trace)

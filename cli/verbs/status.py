@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from incumbent.lifecycle import status
 from incumbent.lifecycle.about import command
+from incumbent.lifecycle.amounts import duration, size
 from incumbent.lifecycle.client.http import literal
 from incumbent.lifecycle.health import SILENT, Health
 from incumbent.lifecycle.on_port import after_silence, describe
 from incumbent.lifecycle.posix.process_usage import usage
 from incumbent.lifecycle.settings import Worker
 
-from ..amounts import duration, size
 from ..other_settings import other_settings, sentence
 from ..output import as_json
 from ..place import place

@@ -7,16 +7,14 @@ import pytest
 
 from incumbent.cli.main import main
 from incumbent.cli.trace_reader import (
-    Follower,
     header,
     narrow,
     narrow_header,
     of_this_restart,
-    parsed,
     printable,
-    read_journal,
     readable,
 )
+from incumbent.lifecycle.journal import Follower, parsed, read_journal
 from incumbent.lifecycle.machine.tables import MACHINES
 
 LINE = {

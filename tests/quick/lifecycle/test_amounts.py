@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incumbent.cli.amounts import duration, size
+from incumbent.lifecycle.amounts import duration, size
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from incumbent.lifecycle.errors import FilesError
+from .errors import FilesError
 
 
 class GrowingFile:
