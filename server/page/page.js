@@ -33,6 +33,7 @@ function put(id, content) {
 function tell(sentence) {
   if (alertBox.textContent !== sentence) alertBox.textContent = sentence;
   alertBox.hidden = !sentence;
+  document.body.classList.toggle("quiet", Boolean(sentence));
 }
 
 function listen() {

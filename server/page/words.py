@@ -11,7 +11,7 @@ from incumbent.lifecycle.machine import states as s
 from .facts import Facts
 from .history import BEGINS, Life, at, lives, why
 
-CALM, BUSY, BAD = "calm", "busy", "bad"
+CALM, BUSY = "calm", "busy"
 
 
 class Sentence(NamedTuple):
@@ -30,15 +30,13 @@ def sentence(facts: Facts) -> Sentence:
     state = health.state
     who = f"{health.service} {health.version}"
     if state == s.VERIFIED:
-        text, colour = f"{who} serves", CALM
-        if health.refusal or facts.rejected:
-            colour = BUSY
+        text, colour = f"{who} serves", BUSY if health.refusal else CALM
     elif state in s.COMING_UP_STATES or state in s.RESUMED_STATES:
         text, colour = f"{who} is coming up", BUSY
     elif state in s.SERVING_STATES:
-        text, colour = f"{who} serves, and hands over to a successor", BUSY
+        text, colour = f"{who} prepares its handover; it serves", BUSY
     else:
-        text, colour = f"{who} is leaving", BUSY
+        text, colour = f"{who} is leaving; it served", BUSY
     if begun:
         since = clock(begun[-1], facts.now)
         text += f" since {since}, because {why(facts.lines, begun[-1])}"
