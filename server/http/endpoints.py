@@ -26,10 +26,17 @@ except ImportError:  # not CPython
 HEALTH = "/api/health"
 READINESS = "/api/readiness"
 ASKS = {"/api/admin/restart": RESTART, "/api/admin/shutdown": SHUTDOWN}
-RESERVED = frozenset({HEALTH, READINESS, "/api/trace", "/lifecycle"})
+RESERVED = frozenset({HEALTH, READINESS, "/api/metrics", "/api/trace", "/lifecycle"})
 RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
 LOOKED_AT = frozenset(
-    {"/lifecycle", "/lifecycle/events", "/lifecycle/page.css", "/lifecycle/page.js"}
+    {
+        "/api/metrics",
+        "/api/trace",
+        "/lifecycle",
+        "/lifecycle/events",
+        "/lifecycle/page.css",
+        "/lifecycle/page.js",
+    }
 )
 READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110: these change nothing
 ASK_LIMIT_BYTES = 10_000

@@ -29,12 +29,13 @@ class _Lossy(io.FileIO):
             return len(content)
 
 
-def _at_once(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Give a stream to where this one goes that writes each line as it comes."""
-    stream.flush()
-    lossy = _Lossy(stream.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(lossy), stream.encoding, stream.errors, line_buffering=True
+def print_at_once() -> None:
+    """Have each line that is printed written as it comes, wherever standard output goes."""
+    old = sys.stdout
+    old.flush()
+    lossy = _Lossy(old.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(lossy), old.encoding, old.errors, line_buffering=True
     )
 
 
@@ -43,8 +44,6 @@ class Output:
 
     def __init__(self, path: str, early: str, level: str) -> None:
         self._path, self._early = path, early
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout = _at_once(sys.stdout)
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(FORMAT))
         # For where nobody has set up logging: beside a handler of ours `basicConfig` does nothing.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from ..browser import Browser, executable
 from ..world import World
@@ -156,6 +157,53 @@ def test_what_others_wrote_is_text_on_the_page(world: World) -> None:
     assert "<script>alert" not in body
     assert "<img" not in body
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
+
+
+def session(world: World, app: Any) -> dict[str, str]:
+    """Give the header by which a program reads."""
+    said = json.loads(world.command(app, "--json", "page", "--session").stdout)
+    return {"Authorization": f"Bearer {said['session']}"}
+
+
+def test_a_program_reads_metrics_and_the_journal_by_a_session_alone(world: World) -> None:
+    app = world.app("1.0.0")
+    world.ensure(app)
+    for path in ("/api/metrics", "/api/trace", "/api/trace?follow=1"):
+        status, _, body = answered(world, path)
+        assert (status, json.loads(body)["code"]) == (401, "unauthorized")
+    given = session(world, app)
+    world.restart(app)
+    _, headers, body = answered(world, "/api/metrics", **given)
+    assert headers["content-type"].startswith("text/plain")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(body)
+        for sample in family.samples
+    }
+    assert samples["incumbent_serving",] == 1
+    assert samples["incumbent_generation",] == 2
+    assert samples["incumbent_journal_restarts", "verified"] == 1
+    assert samples["process_resident_memory_bytes",] > 1_000_000
+    _, _, body = answered(world, "/api/trace", **given)
+    said = json.loads(body)
+    assert said["lines"] == world.trace()
+    _, _, body = answered(world, f"/api/trace?after={said['next']}", **given)
+    assert json.loads(body) == {"lines": [], "next": said["next"]}
+
+
+def test_the_journal_is_followed_over_http_until_the_worker_leaves(world: World) -> None:
+    app = world.app("1.0.0")
+    world.ensure(app)
+    given = session(world, app)
+    connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=60)
+    connection.request("GET", "/api/trace?follow=1", headers=given)
+    stream = connection.getresponse()
+    world.restart(app)
+    rows = [row for row in stream.read().decode().splitlines() if row.startswith("data: ")]
+    connection.close()
+    told = [json.loads(row.removeprefix("data: ")) for row in rows]
+    assert told == world.trace()[: len(told)]
+    assert "handover_asked" in [line["event"] for line in told]
 
 
 # In a browser.

@@ -45,6 +45,7 @@ TYPED_AFTER: dict[str, list[list[str]]] = {
     "doctor": [[]],
     "list": [[]],
     "logs": [[], ["-n", TYPED]],
+    "page": [[], ["--session"]],
     "trace": [[], ["--check"], ["--run", TYPED]],
     "hook": [["Stop"], [TYPED]],
     "start": [[], [TYPED]],

@@ -99,6 +99,7 @@ LINES = {
     "status": [["status"]],
     "list": [["list"]],
     "logs": [["logs"]],
+    "page": [["page"], ["page", "--session"]],
     "run": [["run", "--nope"]],
     "hook": [["hook"], ["hook", "X"]],
     "mcp": [["mcp", "--nope"]],

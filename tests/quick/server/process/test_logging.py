@@ -5,7 +5,11 @@ import sys
 
 import pytest
 
-SETTLED = "from incumbent.server.process.logs import Output; Output('', '', {level!r})\n"
+SETTLED = """
+from incumbent.server.process.logs import Output, print_at_once
+print_at_once()
+Output('', '', {level!r})
+"""
 
 
 def said(program: str, level: str = "info") -> str:
