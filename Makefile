@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
+SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py server/page/* cli/*.py cli/*/*.py diagrams/*.svg) pyproject.toml constraints.txt
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2
 

@@ -14,11 +14,12 @@ from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
+from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
 from incumbent.lifecycle.messages import printable, say
 from incumbent.lifecycle.settings import Worker
 
 from .status_answer import as_answer, exit_code
-from .trace_reader import Follower, Line, of_this_restart, parsed, read_journal
+from .trace_reader import of_this_restart
 
 ORIGIN = "mcp"
 ANSWER_S = 10.0  # for one question to the app, across a restart that is under way

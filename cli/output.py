@@ -37,6 +37,11 @@ def show(*rows: str) -> bool:
     return _written(*map(printable, rows))
 
 
+def show_drawn(drawing: str) -> None:
+    """Print what was drawn for a terminal, its colours with it: nothing in it is from elsewhere."""
+    _written(*drawing.rstrip("\n").split("\n"))
+
+
 def _written(*rows: str) -> bool:
     try:
         for row in rows:

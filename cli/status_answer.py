@@ -6,6 +6,7 @@ from incumbent.lifecycle import health as h
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.machine.states import SERVING_STATES
 from incumbent.lifecycle.on_port import describe
+from incumbent.lifecycle.posix.process_usage import usage
 from incumbent.lifecycle.settings import Worker
 
 EXIT_RUNNING = 0
@@ -35,4 +36,7 @@ def as_answer(seen: ProbeResult, worker: Worker, code: int) -> dict[str, object]
     if seen.health is not None:
         said |= seen.health.to_json()
         said["host"] = seen.health.host or worker.host
+        taken = usage(seen.health.pid)
+        if taken is not None:
+            said |= {"memory": taken.memory, "processor": taken.processor}
     return said

@@ -12,13 +12,13 @@ from incumbent.lifecycle import files
 from incumbent.lifecycle.client.http import literal
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.journal import Follower, Line
 from incumbent.lifecycle.lock.lock_holders import lock_holders
 from incumbent.lifecycle.lock.spawn_lock import owner_in
 from incumbent.lifecycle.machine import states as s
 from incumbent.lifecycle.settings import Worker
 
 from .output import tell
-from .trace_reader import Follower, Line
 
 PATIENCE_S = 1.0
 STEP_S = 0.1

@@ -21,10 +21,21 @@ def check_service(worker: Worker) -> None:
     """
     for file, key in NAMED_IN:
         path = worker.path(file)
-        try:
-            said = loads(read_small(path, check_open))
-        except (OSError, ValueError, RecursionError):
-            continue
-        service = said.get(key) if isinstance(said, dict) else None
-        if isinstance(service, str) and service and service != worker.name:
+        service = _service(path, key)
+        if service and service != worker.name:
             raise AnotherServiceError(path, service, worker.name)
+
+
+def service_of(data_dir: str) -> str:
+    """Give the name of the service whose data dir this is; "" where none is named."""
+    named = (_service(f"{data_dir}/{file}", key) for file, key in NAMED_IN)
+    return next(filter(None, named), "")
+
+
+def _service(path: str, key: str) -> str:
+    try:
+        said = loads(read_small(path, check_open))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    service = said.get(key) if isinstance(said, dict) else None
+    return service if isinstance(service, str) else ""

@@ -35,7 +35,7 @@ from .process.hang_watch import (
     end_if_the_loop_stands_still_longer_than_hang_timeout,
     write_stacks_when_asked,
 )
-from .process.logs import Output
+from .process.logs import Output, print_at_once
 from .process.service_manager import FROM_MANAGER, Manager
 from .process.spawn_context import SpawnContext
 from .worker import PosixWorker
@@ -48,6 +48,7 @@ def main(by_hand: bool, managed: bool = False, as_json: bool = False) -> int:
     `as_json`, that how it ended is all that may be on stdout.
     """
     _stand_alone()
+    print_at_once()
     raise_limit()
     result = _result_alone_on_stdout() if as_json else None
     try:

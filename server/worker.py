@@ -100,6 +100,9 @@ class PosixWorker:
         gc.enable()
         gc.freeze()  # what is imported stays: later collections need not look at it again
         self.parent.hang_up()
+        from incumbent.lifecycle.known_data_dirs import remember  # nobody waits for it any more
+
+        remember(self.worker)
 
     async def hold_lock_wait(self) -> None:
         """Start the bounded wait for the lock that `pause` measures."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.journal import read_journal
 from incumbent.lifecycle.machine.trace_check import check
 
-from ..trace_reader import read_journal
 from .finding import Finding
 
 

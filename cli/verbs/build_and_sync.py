@@ -10,6 +10,7 @@ from collections.abc import Callable
 from incumbent.lifecycle import runs
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import NotVerifiedError
+from incumbent.lifecycle.journal import Follower
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
@@ -19,7 +20,7 @@ from ..releases.error import ReleaseError
 from ..releases.store import Releases
 from ..releases.switch import needed_paths, switch
 from ..releases.wheel import app_of, build, unpack, version_of
-from ..trace_reader import Follower, readable
+from ..trace_reader import narrow
 from ..waiting import run_waits_told
 
 
@@ -69,6 +70,6 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
 def _telling(follower: Follower) -> Callable[[], None]:
     def tell_new() -> None:
         for line in follower.new_lines():
-            tell(readable(line))
+            tell(*narrow(line))
 
     return tell_new

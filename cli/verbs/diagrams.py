@@ -6,12 +6,12 @@ import argparse
 import os
 
 from incumbent.lifecycle.about import command
+from incumbent.lifecycle.journal import parsed
 from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.settings import Worker
 
 from .. import dot, mermaid, svg
 from ..output import as_json, show, tell
-from ..trace_reader import parsed
 
 RESTART_TRACE = "restart.trace.jsonl"
 

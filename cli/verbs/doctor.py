@@ -15,6 +15,7 @@ from ..doctor.checks import findings
 from ..doctor.finding import Finding
 from ..other_settings import other_settings, sentence
 from ..output import as_json, show
+from ..table import BAD, GOOD, on_terminal, show_facts, show_table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +42,13 @@ def examine(make: Callable[..., Worker], options: argparse.Namespace) -> int:
     if options.json:
         told = [finding._asdict() for finding in found]
         as_json({"ok": not found, "findings": told, "there": there, "otherSettings": others})
+    elif found and on_terminal():
+        titles = ("about", "what is wrong", "what to do")
+        show_table(titles, found, [BAD] * len(found), folded=True)
     elif found:
         show(*map(str, found))
+    elif on_terminal():
+        show_facts(f"Nothing is wrong; {there}", GOOD)
     else:
         show(f"Nothing is wrong; {there}")
     if others and not options.json:

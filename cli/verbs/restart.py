@@ -25,9 +25,10 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     """Print the trace, then the proof; raises NotVerifiedError, ReleaseError."""
     # Before anything slow is imported: restarts that are typed together cost one launch.
     noted = noted_now(worker)
+    from incumbent.lifecycle.journal import Follower, Line
     from incumbent.lifecycle.runs import restart
 
-    from ..trace_reader import Follower, Line, header, of_this_restart, readable
+    from ..trace_reader import narrow, narrow_header, of_this_restart
     from ..waiting import run_waits_told
 
     follower = Follower(DataDir(worker.data_dir).trace)
@@ -36,8 +37,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     def tell_new() -> None:
         fresh = [line for line in follower.new_lines() if of_this_restart(line)]
         if not options.json:
-            titles = [header()] if fresh and not shown else []
-            show(*titles, *map(readable, fresh))
+            titles = [narrow_header()] if fresh and not shown else []
+            show(*titles, *(row for line in fresh for row in narrow(line)))
         shown.extend(fresh)
 
     try:

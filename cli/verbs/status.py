@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from incumbent.lifecycle import status
 from incumbent.lifecycle.about import command
-from incumbent.lifecycle.health import SILENT
+from incumbent.lifecycle.amounts import duration, size
+from incumbent.lifecycle.client.http import literal
+from incumbent.lifecycle.health import SILENT, Health
 from incumbent.lifecycle.on_port import after_silence, describe
+from incumbent.lifecycle.posix.process_usage import usage
 from incumbent.lifecycle.settings import Worker
 
 from ..other_settings import other_settings, sentence
-from ..output import as_json, show
+from ..output import as_json
 from ..place import place
 from ..status_answer import EXIT_NOT_RUNNING, EXIT_RUNNING, as_answer, exit_code
+from ..table import BAD, DULL, GOOD, show_facts
 from ..waiting import answer_from, waits_told
 
 
@@ -31,19 +36,32 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         as_json(as_answer(seen, worker, code) | {"otherSettings": others})
     elif code == EXIT_RUNNING and seen.health is not None:
         health = seen.health
-        show(f"Worker running ({health.state}){place(health, worker)}")
-        show(f"  pid         {health.pid}")
-        show(f"  version     {health.version}")
-        show(f"  uptime      {health.uptime:.1f} s")
-        show(f"  workerPath  {health.worker_path}")
-        if health.refusal:
-            show(f"  refused     {health.refusal}")
-        if others:
-            show(f"  {sentence(others)}")
+        show_facts(
+            f"Worker running ({health.state}){place(health, worker)}",
+            GOOD,
+            [*_facts(health, worker), *([("settings", sentence(others))] if others else [])],
+        )
     elif code == EXIT_NOT_RUNNING:
-        show(f"Worker not running: {describe(seen, worker)}; run `{command()} start`")
+        show_facts(f"Worker not running: {describe(seen, worker)}; run `{command()} start`", DULL)
     elif seen.kind == SILENT:
-        show(f"No healthy worker: {describe(seen, worker)}; {after_silence(worker)}")
+        show_facts(f"No healthy worker: {describe(seen, worker)}; {after_silence(worker)}", BAD)
     else:
-        show(f"No healthy worker: {describe(seen, worker)}")
+        show_facts(f"No healthy worker: {describe(seen, worker)}", BAD)
     return code
+
+
+def _facts(health: Health, worker: Worker) -> Iterator[tuple[str, str]]:
+    """Give what people ask of a worker, by the words of the page and of `list`."""
+    yield "pid", str(health.pid)
+    yield "version", health.version
+    yield "generation", str(health.generation.number)
+    yield "uptime", duration(health.uptime)
+    yield "address", f"http://{literal(health.host or worker.host)}:{health.port}"
+    taken = usage(health.pid)
+    if taken is not None:
+        yield "memory", size(taken.memory)
+        yield "processor", f"{duration(taken.processor)} since it began"
+    yield "workerPath", health.worker_path
+    yield "data dir", worker.data_dir
+    if health.refusal:
+        yield "refused", health.refusal

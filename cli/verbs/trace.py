@@ -6,12 +6,13 @@ import argparse
 import time
 
 from incumbent.lifecycle.data_dir import DataDir
+from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
 from incumbent.lifecycle.machine.trace_check import check
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import UsageError
 from ..output import as_json, show, tell
-from ..trace_reader import Follower, Line, header, parsed, read_journal, readable
+from ..trace_reader import header, readable
 
 FOLLOW_STEP_S = 0.1
 

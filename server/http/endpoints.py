@@ -26,8 +26,18 @@ except ImportError:  # not CPython
 HEALTH = "/api/health"
 READINESS = "/api/readiness"
 ASKS = {"/api/admin/restart": RESTART, "/api/admin/shutdown": SHUTDOWN}
-RESERVED = frozenset({HEALTH, READINESS, "/api/trace", "/lifecycle"})
+RESERVED = frozenset({HEALTH, READINESS, "/api/metrics", "/api/trace", "/lifecycle"})
 RESERVED_BELOW = ("/api/admin/", "/lifecycle/")
+LOOKED_AT = frozenset(
+    {
+        "/api/metrics",
+        "/api/trace",
+        "/lifecycle",
+        "/lifecycle/events",
+        "/lifecycle/page.css",
+        "/lifecycle/page.js",
+    }
+)
 READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110: these change nothing
 ASK_LIMIT_BYTES = 10_000
 ACCEPT_TIMEOUT_S = 4.0
@@ -85,6 +95,7 @@ class Endpoints:
         self._admission = Admission(hosts)
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
+        self._pages: Asgi | None = None
 
     def open(self, hosted: Asgi) -> None:
         """Let requests through to the app."""
@@ -109,6 +120,8 @@ class Endpoints:
         refused = self._admission.refusal(path, scope["headers"])
         if refused is not None:
             return _answering(_refusal(403, *refused))
+        if path in LOOKED_AT and scope.get("method") in ("GET", "HEAD"):
+            return self._look
         if path in RESERVED or path.startswith(RESERVED_BELOW):
             return self._ours
         if self._hosted is None:
@@ -135,6 +148,14 @@ class Endpoints:
     async def _ours(self, scope: Any, receive: Any, send: Any) -> None:
         await _send(scope, send, await self._answer(scope, receive))
 
+    async def _look(self, scope: Any, receive: Any, send: Any) -> None:
+        """Show the page, whose modules nobody pays for who does not look."""
+        if self._pages is None:
+            from ..page.pages import Pages
+
+            self._pages = Pages(self._control)
+        await self._pages(scope, receive, send)
+
     def _acknowledging(self, scope: Any, send: Any) -> Any:
         """Give a `send` that lets no answer to a change out when the data dir is gone by then."""
         gone = False
@@ -155,6 +176,8 @@ class Endpoints:
             if method != "POST":
                 return _refusal(405, "method", "ask by POST", "POST")
             return await self._admin(ASKS[path], scope, receive)
+        if path in LOOKED_AT:
+            return _refusal(405, "method", "look by GET", "GET, HEAD")
         if path not in (HEALTH, READINESS):
             return _refusal(404, "not-found", f"nothing is at {path}")
         if method not in ("GET", "HEAD"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
+from typing import Any
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
@@ -14,14 +16,39 @@ ROTATE_BYTES = 5_000_000
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+class _Lossy(io.FileIO):
+    """A file that takes everything: what can't be written is lost, and raises nothing.
+
+    A full disk, or a reader that is gone, must not make a `print` of the app fail.
+    """
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            return len(content)
+
+
+def print_at_once() -> None:
+    """Have each line that is printed written as it comes, wherever standard output goes."""
+    old = sys.stdout
+    old.flush()
+    lossy = _Lossy(old.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(lossy), old.encoding, old.errors, line_buffering=True
+    )
+
+
 class Output:
     """The worker's standard output and error, by whoever writes to them."""
 
     def __init__(self, path: str, early: str, level: str) -> None:
         self._path, self._early = path, early
-        logging.basicConfig(
-            stream=sys.stderr, format=FORMAT, level=level.upper() if level != "trace" else 5
-        )
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(FORMAT))
+        # For where nobody has set up logging: beside a handler of ours `basicConfig` does nothing.
+        logging.lastResort = handler
+        logging.getLogger().setLevel(level.upper() if level != "trace" else 5)
 
     def settle(self) -> None:
         """Go on in the worker's log, with what was said so far."""

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incumbent.cli.trace_reader import Follower
+from incumbent.lifecycle.journal import Follower
 from incumbent.lifecycle.machine import states
 
 from .installs import Install, compiling

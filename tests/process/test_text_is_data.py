@@ -43,6 +43,9 @@ ROW_LIMIT = 12 * LIMIT_LETTERS  # each letter may have become an escape
 TYPED_AFTER: dict[str, list[list[str]]] = {
     "status": [[]],
     "doctor": [[]],
+    "list": [[]],
+    "logs": [[], ["-n", TYPED]],
+    "page": [[], ["--session"]],
     "trace": [[], ["--check"], ["--run", TYPED]],
     "hook": [["Stop"], [TYPED]],
     "start": [[], [TYPED]],

@@ -298,7 +298,7 @@ def test_a_link_to_a_heading_of_another_page_leads_to_one(page: Path) -> None:
 
 
 def test_each_row_of_the_trace_in_the_readme_is_one_of_the_tables() -> None:
-    shown = re.findall(r"^    (spawner|worker) +\d+ +\w+ +(\S+) +(\S+) +(\S+) ", README, re.M)
+    shown = re.findall(r"^    (spawner|worker) +\d+ +(\S+) +(\S+) ", README, re.M)
     assert len(shown) > 5
-    for machine, source, event, dest in shown:
-        assert (event, source, dest) in MACHINES[machine][0]
+    for machine, event, dest in shown:
+        assert (event, dest) in {(row.event, row.dest) for row in MACHINES[machine][0]}

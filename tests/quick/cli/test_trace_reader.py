@@ -7,14 +7,15 @@ import pytest
 
 from incumbent.cli.main import main
 from incumbent.cli.trace_reader import (
-    Follower,
     header,
+    narrow,
+    narrow_header,
     of_this_restart,
-    parsed,
     printable,
-    read_journal,
     readable,
 )
+from incumbent.lifecycle.journal import Follower, parsed, read_journal
+from incumbent.lifecycle.machine.tables import MACHINES
 
 LINE = {
     "machine": "worker",
@@ -140,6 +141,30 @@ def test_a_line_of_odd_values_is_one_row_that_can_be_written(key, value):
     row = readable(LINE | {key: value})
     assert row.isprintable()
     assert row.encode()
+
+
+def test_whatever_a_restart_may_show_fits_a_terminal_of_80_columns():
+    reason = "exited 1: " + "a long story of what went wrong, " * 10 + "x" * 200
+    facts = {"pid": 4194304, "ms": 99999.9, "why": reason}
+    shown = [narrow_header()]
+    for machine, (rows, *_) in MACHINES.items():
+        for row in rows:
+            line = {"machine": machine, "from": row.source, "event": row.event, "to": row.dest}
+            shown += narrow(line | facts)
+    assert max(map(len, shown)) <= 80
+    assert all(row.isprintable() for row in shown)
+
+
+def test_a_narrow_row_stands_below_its_titles_with_its_reason_below():
+    row, why = narrow(LINE | {"why": "pid=7"})
+    for title, value in (("pid", "7"), ("event", "listen_ok"), ("to", "idle/bound")):
+        assert row[narrow_header().index(f" {title} ") + 1 :].startswith(value)
+    assert row.endswith("1.2 ms")
+    assert why.strip() == "pid=7"
+
+
+def test_a_transition_without_a_reason_is_one_narrow_row():
+    assert len(narrow(LINE)) == 1
 
 
 def test_printable_text_stays_as_it_is():

@@ -14,7 +14,7 @@ import pytest
 from incumbent.cli import dot, mermaid, svg
 from incumbent.cli.lanes import LANES, MAIN_WAY
 from incumbent.cli.main import main
-from incumbent.cli.trace_reader import parsed
+from incumbent.lifecycle.journal import parsed
 from incumbent.lifecycle.machine.states import FAILED, SIX, major
 from incumbent.lifecycle.machine.tables import MACHINES
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from incumbent.cli.trace_reader import parsed
 from incumbent.lifecycle import trace
+from incumbent.lifecycle.journal import parsed
 from incumbent.lifecycle.machine.old_trace import ROWS_THEN, in_words_of_today
 from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.machine.trace_check import check

@@ -309,9 +309,15 @@ def test_nobody_looks_by_post(path):
     assert answer(WorkerControl(), path, method="POST").status == 405
 
 
-@pytest.mark.parametrize("path", ["/api/admin/nothing", "/api/trace", "/lifecycle", "/lifecycle/x"])
+@pytest.mark.parametrize("path", ["/api/admin/nothing", "/lifecycle/x"])
 def test_a_reserved_path_without_an_endpoint_is_not_found(path):
     assert answer(WorkerControl(), path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/trace", "/api/metrics", "/lifecycle", "/lifecycle/events"])
+def test_what_is_looked_at_is_for_nobody_without_a_session(path):
+    assert answer(WorkerControl(), path).status == 401
+    assert answer(WorkerControl(), path, method="POST").status == 405
 
 
 def test_an_ask_without_end_is_refused():
