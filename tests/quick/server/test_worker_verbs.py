@@ -84,7 +84,9 @@ def test_a_worker_that_does_not_get_the_port_gives_the_guard_back(
     child = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
     with socket.create_server((worker.host, worker.port)):
         assert listened(child).event == "listen_lost"
-    assert Guard(worker.path("spawn.lock.guard")).take(wait=False)
+    guard = Guard(worker.path("spawn.lock.guard"))
+    assert guard.take(wait=False)
+    guard.give_back()
     asyncio.run(child.address.close())
     asyncio.run(parent.lock.release())
 

@@ -33,6 +33,13 @@ def held(holder: PosixLauncher) -> None:
     assert asyncio.run(holder.lock.acquire()).event == "lock_acquired"
 
 
+def guard_is_free(worker: Worker) -> bool:
+    guard = Guard(worker.path("spawn.lock.guard"))
+    free = guard.take(wait=False)
+    guard.give_back()
+    return free
+
+
 def recorded(worker: Worker) -> Record:
     return decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
 
@@ -52,7 +59,7 @@ def test_whoever_never_had_the_lock_changes_nothing(
     said = {"mark_good": (BUILD,), "reject": (BUILD, "why", False)}[verb]
     assert asyncio.run(getattr(holder.store, verb)(*said)) is False
     assert not Path(worker.path("launch.json")).exists()
-    assert Guard(worker.path("spawn.lock.guard")).take(wait=False)
+    assert guard_is_free(worker)
 
 
 def test_a_record_that_says_so_already_is_not_written_again(holder: PosixLauncher, worker: Worker):
@@ -74,5 +81,5 @@ def test_a_record_of_a_newer_format_is_left_alone_and_told_of(
     assert asyncio.run(holder.store.record()) is None
     assert json.loads(path.read_text()) == {"format": 99}
     assert len(holder.notices) == 1
-    assert Guard(worker.path("spawn.lock.guard")).take(wait=False)
+    assert guard_is_free(worker)
     asyncio.run(holder.lock.release())
