@@ -37,7 +37,7 @@ NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 OF_TIME = re.compile(r"monotonic|time\(\)|deadline|remaining|\bnow\b|\buntil\b|_S\b|age\b")
 WORD = re.compile(r"[\w./:=-]+")  # a word of a protocol; a sentence for people is no such word
-SENTENCES = ("__doc__", "__all__")
+NO_BEHAVIOUR = ("__doc__", "__all__", "TYPE_CHECKING")
 
 
 class Mutant(NamedTuple):
@@ -255,7 +255,7 @@ class _Finder(ast.NodeVisitor):
             "__init__"
         ]:
             self._add(node, "left out", "pass")
-        if isinstance(node.targets[0], ast.Name) and node.targets[0].id in SENTENCES:
+        if isinstance(node.targets[0], ast.Name) and node.targets[0].id in NO_BEHAVIOUR:
             return
         named = not self._scope and isinstance(node.targets[0], ast.Name)
         self._scope += [ast.unparse(node.targets[0])] * named

@@ -64,6 +64,10 @@ BESIDE = {
 }
 
 
+# Words and numbers, of whichever folder.
+OF_ALL = "tests/quick/test_words_and_budgets.py"
+
+
 def folder_of(path: str) -> str:
     """Give the folder under whose name a module's score stands."""
     return path.rpartition("/")[0]
@@ -82,6 +86,7 @@ def stages(path: str, tests: Path) -> list[tuple[str, ...]]:
     rest = [stage.split() for stage in BESIDE.get(folder) or BESIDE[folder.partition("/")[0]]]
     done: set[Path] = set()
     chosen: list[tuple[str, ...]] = []
+    of_folder = [*of_folder, tests.parent / OF_ALL]
     for stage in (own, of_folder, *([tests.parent / word for word in words] for words in rest)):
         files = [file for place in stage for file in _files(place) if file not in done]
         done |= set(files)
