@@ -110,7 +110,7 @@ def test_a_lock_that_another_has_is_waited_for(worker: Worker, monkeypatch: pyte
         if paused == 3:
             await other.release()
 
-    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     assert case.takes(look=False) == ""
     assert paused == 3
     asyncio.run(case.lock.release())
@@ -130,8 +130,8 @@ def test_a_lock_that_stays_held_is_waited_for_longer_than_a_lease_and_not_for_ev
         assert len(paused) < 100, "it waits for ever"
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.asyncio, "sleep", sleep)
-        patch.setattr(module.time, "monotonic", lambda: next(steps))
+        patch.setattr(asyncio, "sleep", sleep)
+        patch.setattr(time, "monotonic", lambda: next(steps))
         assert case.takes(look=False) == "another process holds the spawn lock"
     assert LEASE_S <= len(paused) * 10.0 <= 2 * LEASE_S
     asyncio.run(other.release())

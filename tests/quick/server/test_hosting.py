@@ -142,6 +142,11 @@ class Case:
         return decoded(path.read_bytes(), self.worker.name) if path.exists() else None
 
 
+def marvel() -> Any:
+    """Give the app's module."""
+    return sys.modules["marvel"]
+
+
 # To import it.
 
 
@@ -239,7 +244,7 @@ def test_what_the_machine_lacks_ends_the_import_and_its_answers(
 async def started(case: Case, gate: bool = True) -> Any:
     assert (await case.app.load()).event == "imported"
     if gate:
-        sys.modules["marvel"].gate.set()
+        marvel().gate.set()
     return await case.app.start_app()
 
 
@@ -260,13 +265,13 @@ def test_only_a_cold_start_answers_while_its_app_starts(
         case = Case(worker, monkeypatch, standby=standby)
         case.one.report.state = state
         starting = asyncio.ensure_future(started(case, gate=False))
-        while "marvel" not in sys.modules or not sys.modules["marvel"].heard:
+        while "marvel" not in sys.modules or not marvel().heard:
             await asyncio.sleep(0.001)
         for _ in range(50):
             await asyncio.sleep(0)
         assert not starting.done()
         assert case.app.hosted_app.connections.accepting is answers
-        sys.modules["marvel"].gate.set()
+        marvel().gate.set()
         assert (await asyncio.wait_for(starting, SOON_S)).event == "app_up"
         assert watch == ["off"]
         await case.app.stop_app()
@@ -302,7 +307,7 @@ def test_an_app_that_does_not_start_is_told_and_blamed_where_nobody_else_does(
         if by_hand:
             assert (await case.one.lock.acquire()).event == "lock_acquired"
         assert (await case.app.load()).event == "imported"
-        sys.modules["marvel"].flaw = "no database"
+        marvel().flaw = "no database"
         step = await case.app.start_app()
         assert step.event == "app_failed"
         assert step.reason == "the app's start failed: no database"
@@ -323,7 +328,7 @@ def test_a_start_for_which_no_thread_is_to_be_had_is_not_the_apps_fault(
     async def story() -> None:
         case = Case(worker, monkeypatch)
         assert (await case.app.load()).event == "imported"
-        sys.modules["marvel"].flaw = "RuntimeError: can't start new thread"
+        marvel().flaw = "RuntimeError: can't start new thread"
         with pytest.raises(RuntimeError, match="can't start new thread"):
             await case.app.start_app()
         await case.close()

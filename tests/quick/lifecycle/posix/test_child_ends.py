@@ -16,7 +16,7 @@ from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.lock.process_identity import self_token
 from incumbent.lifecycle.posix import admin_call, launched_children
 from incumbent.lifecycle.posix.child_process import Process, spawn, strategies
-from incumbent.lifecycle.posix.child_processes import ChildProcesses
+from incumbent.lifecycle.posix.child_processes import CHILD_GRACE_S, ChildProcesses
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.record import Build
@@ -235,8 +235,8 @@ def test_a_child_has_its_start_and_a_grace(worker: Worker):
     worker.start_timeout = 7.0
     child = Child(1, Build("1.0.0", "app:app", sys.executable))
     assert run_blocking(launcher.children.watch(child)) == ChildExit(None, late=True)
-    assert given == [pytest.approx(7.0 + launched_children.CHILD_GRACE_S, abs=1.0)]
-    worker.start_timeout = -launched_children.CHILD_GRACE_S
+    assert given == [pytest.approx(7.0 + CHILD_GRACE_S, abs=1.0)]
+    worker.start_timeout = -CHILD_GRACE_S
     assert run_blocking(launcher.children.watch(child)) == ChildExit(None, late=True)
     assert len(given) == 1  # its time was over before
     theirs.close()

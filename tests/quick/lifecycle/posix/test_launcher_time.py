@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import sys
 import time
@@ -20,6 +19,7 @@ from incumbent.lifecycle.posix import admin_call
 from incumbent.lifecycle.posix import launcher as module
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.posix.own_build import own_build
+from incumbent.lifecycle.posix.registration import Registration
 from incumbent.lifecycle.record import Build, Record, rejected
 from incumbent.lifecycle.record_format import encoded
 from incumbent.lifecycle.settings import Worker
@@ -47,7 +47,7 @@ def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     its = Clock()
-    monkeypatch.setattr(module.time, "monotonic", its.monotonic)
+    monkeypatch.setattr(time, "monotonic", its.monotonic)
     return its
 
 
@@ -218,13 +218,13 @@ def test_a_change_of_the_pid_file_makes_the_next_looks_quick(
 
 
 def test_whoever_watches_is_called_at_each_step_and_each_pause(worker: Worker):
-    calls = itertools.count()
+    calls: list[bool] = []
     launcher = PosixLauncher(
-        worker, "spawner", "api", timeout=NO_END_S, watching=lambda: next(calls) and None
+        worker, "spawner", "api", timeout=NO_END_S, watching=lambda: calls.append(True)
     )
     run_blocking(launcher.note(Row("on", "probing", "locking"), "why"))
     run_blocking(launcher.pause())
-    assert next(calls) == 2
+    assert len(calls) == 2
     [line] = Path(worker.path("trace.jsonl")).read_text().splitlines()
     said = json.loads(line)
     assert (said["event"], said["from"], said["to"]) == ("on", "probing", "locking")
@@ -282,7 +282,7 @@ def test_only_who_may_leave_a_worker_alone_looks_first(
     def register(*said: object) -> None:
         given.extend(said[1:])
 
-    monkeypatch.setattr(module.Registration, "register", register)
+    monkeypatch.setattr(Registration, "register", register)
     run_blocking(PosixLauncher(worker, "spawner", "api", person=person).begin(restart))
     assert given[:2] == [restart, person]
     assert given[2] == (ProbeResult(h.DARK) if looks else None)

@@ -37,9 +37,8 @@ class Case:
         self.own = own_build(worker)
         self.registration = Registration(worker, RecordStore(worker, []), self.notices)
 
-    def put(self, recorded: Build | None = None, good: Build | None = None, **more: object) -> None:
-        record = Record(self.worker.name, recorded, good, generation=Generation("line", 3))
-        self.write(record._replace(**more))
+    def put(self, recorded: Build | None = None, good: Build | None = None) -> None:
+        self.write(Record(self.worker.name, recorded, good, generation=Generation("line", 3)))
 
     def write(self, record: Record) -> None:
         Path(self.worker.path("launch.json")).write_bytes(encoded(record))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -62,7 +63,11 @@ def begin() -> Iterator[Begin]:
         for pid in (child, leader.pid):
             tell([pid] if lives(pid) else [], signal.SIGKILL)
         leader.communicate()
-        eventually(lambda pid=child: not lives(pid), "the child is gone")
+        eventually(functools.partial(is_gone, child), "the child is gone")
+
+
+def is_gone(pid: int) -> bool:
+    return not lives(pid)
 
 
 def lives(pid: int) -> bool:

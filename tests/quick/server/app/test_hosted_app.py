@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from incumbent.server.app import hosted_app
 from incumbent.server.app import lifespan as module
 from incumbent.server.app.hosted_app import HostedApp
 from incumbent.server.app.lifespan import Lifespan
+from incumbent.server.http.connections import Connections
 
 NAMES = frozenset({b"localhost"})
 LONG_S = 20.0
@@ -97,7 +99,7 @@ def test_an_end_that_takes_too_long_is_cancelled():
 
 def test_an_end_that_does_not_hear_that_it_is_cancelled_is_left(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "CANCEL_S", 0.01)
-    free = []
+    free: list[bool] = []
 
     async def deaf(_: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -150,9 +152,8 @@ async def answers(hosted: HostedApp) -> list[int]:
 @pytest.fixture(autouse=True)
 def _reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is served on the connections be asked without one."""
-    from incumbent.server.app import hosted_app
 
-    class Asked(hosted_app.Connections):
+    class Asked(Connections):
         def __init__(self, app: Any) -> None:
             super().__init__(app)
             self.app = app
