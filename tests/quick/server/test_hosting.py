@@ -89,7 +89,13 @@ def worker(sandbox: Sandbox, data_dir: Path, monkeypatch: pytest.MonkeyPatch) ->
         sys.modules.pop(name, None)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def _nobody_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave alone what else is in this process's session, should it lead one."""
+    monkeypatch.setattr(module, "end_members", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
 def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give what the watchdog was told."""
     told: list[str] = []
@@ -367,8 +373,6 @@ def test_an_end_that_took_too_long_is_told(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     in_time: bool,
 ):  # fmt: skip
-    monkeypatch.setattr(module, "end_members", lambda _: None)
-
     async def story() -> None:
         case = Case(worker, monkeypatch)
         await started(case)
