@@ -23,6 +23,22 @@ ENDING_S = 5.0
 KEPT = ("PATH", "LANG", "TMPDIR")
 
 
+# A table of processes of its own: no signal gets out of it, and all in it end with it.
+NAMESPACE = ("--pid", "--fork", "--mount-proc", "--kill-child")
+# The first process there reaps orphans, so it is a shell, which stays for its last command.
+FIRST = ("sh", "-c", '"$@"; exit $?', "sh")
+
+
+def apart() -> tuple[str, ...]:
+    """Give the words before a command that runs it in a process table of its own; () for none."""
+    for user in ((), ("--user", "--map-current-user")):
+        words = ("unshare", *user, *NAMESPACE, *FIRST)
+        with contextlib.suppress(OSError):
+            if subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0:
+                return words
+    return ()
+
+
 class Place:
     """A virtual environment of its own below `root`, with the package copied into it.
 
@@ -31,7 +47,7 @@ class Place:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, self.apart = root, apart()
         self._venv = root / "venv"
         self.repository = root / "repository"
         venv.create(self._venv, symlinks=True)
@@ -95,7 +111,7 @@ class Place:
         arguments = ["-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
         arguments += ["-p", "tests.mutants.time_limit", "-p", "no:unraisableexception"]
         process = subprocess.Popen(
-            [self.python, *arguments, "-m", marks, *tests],
+            [*self.apart, self.python, *arguments, "-m", marks, *tests],
             cwd=self.repository,
             env=self._environment(limit),
             stdin=subprocess.DEVNULL,

@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,19 @@ from incumbent.lifecycle.client import pid_file_watch
 from incumbent.lifecycle.drivers.ports import Child, ChildExit
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine.tables import Row
-from incumbent.lifecycle.posix.child_process import SPAWN_VARIABLES, Process, environment_of, spawn
+from incumbent.lifecycle.posix.child_process import (
+    SPAWN_VARIABLES,
+    Process,
+    environment_of,
+    spawn,
+    strategies,
+)
 from incumbent.lifecycle.posix.child_processes import ChildProcesses
 from incumbent.lifecycle.posix.fingerprint import fingerprint
 from incumbent.lifecycle.posix.launched_children import LaunchedChildren
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
+from incumbent.lifecycle.posix.own_build import own_build
+from incumbent.lifecycle.posix.presence import why_gone
 from incumbent.lifecycle.posix.registration import Registration
 from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.record import Build
@@ -224,3 +234,45 @@ def test_a_run_is_traced_as_the_machine_that_it_is(worker: Worker):
     run_blocking(launcher.note(Row("on", "probing", "asking"), ""))
     said = json.loads(Path(worker.path("trace.jsonl")).read_text())
     assert (said["machine"], said["run"], said["origin"]) == ("stop", launcher.run, "hook")
+
+
+def test_the_own_build_is_what_the_settings_name(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "marvel.py").write_text("app = print\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    worker.app, worker.version = "marvel:app", "3.0"
+    its = own_build(worker)
+    assert (its.version, its.app, its.python) == ("3.0", "marvel:app", worker.python)
+    assert its.environment == environment_of(worker)
+    assert its.fingerprint == fingerprint("marvel:app", worker.python)
+    assert its.fingerprint != fingerprint("no_such_marvel:app", worker.python)
+    assert its.strategies == strategies()
+    assert its.registered_by == f"pid {os.getpid()}"
+    assert time.strptime(its.registered_at, "%Y-%m-%dT%H:%M:%SZ").tm_year >= 2026
+
+
+def test_a_build_is_asked_as_it_would_be_launched(worker: Worker, tmp_path: Path):
+    program = tmp_path / "python"
+    program.write_text(
+        f'#!/bin/sh\npwd > {tmp_path}/told; printf "%s\\n" "$@" >> {tmp_path}/told\n'
+    )
+    program.chmod(0o755)
+    assert why_gone(worker, BUILD._replace(python=str(program))) == ""
+    lines = (tmp_path / "told").read_text().splitlines()
+    assert lines[:4] == [os.sep, "-P", "-B", "-c"]
+    assert lines[-2:] == ["app:app", "1.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("number", "blamed"), [(errno.ENOENT, True), (errno.EAGAIN, False), (errno.ENOMEM, False)]
+)
+def test_a_build_is_gone_only_where_its_program_cannot_be_run(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, number: int, blamed: bool
+):
+    def none(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "run", none)
+    why = f"can't run {sys.executable}: {os.strerror(number)}" if blamed else ""
+    assert why_gone(worker, BUILD) == why

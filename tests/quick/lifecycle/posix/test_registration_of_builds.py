@@ -271,11 +271,13 @@ def test_a_record_that_cannot_be_read_is_left_alone(case: Case, verb: str):
 
 def test_what_failed_in_this_run_and_is_gone_is_taken_off(case: Case, gone: dict[str, str]):
     gone["2.0.0"] = "no such module"
-    _prepared(case, TWO, OLDER)
+    case.write(Record(case.worker.name, TWO, TWO, earlier=OLDER))
+    case.registration.register(restart=False)
     case.write(rejected(case.record, TWO, "it failed", False, time.time()))
+    assert TWO in (case.record.recorded, case.record.good)
     assert case.registration.fell_back() is True
-    assert TWO not in (case.record.recorded, case.record.good, case.record.earlier)
-    assert case.record.good == OLDER
+    assert (case.record.recorded, case.record.good, case.record.earlier) == (OLDER, OLDER, None)
+    assert case.notices == ["the recorded version 2.0.0 is gone from this machine: no such module"]
 
 
 @pytest.mark.parametrize("is_gone", [True, False], ids=["not rejected", "not gone"])

@@ -1,12 +1,15 @@
 """The secret of the admin calls stays between this user's processes."""
 
+import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
+from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
-from incumbent.lifecycle.posix.secret import SECRET_BYTES, admin_token
+from incumbent.lifecycle.posix.secret import SECRET_BYTES, admin_token, token_now
 
 PROGRAM = (
     "import sys; from incumbent.lifecycle.posix.secret import *; "
@@ -55,3 +58,32 @@ def test_a_corrupt_secret_is_set_aside(data_dir, content):
 def test_a_secret_that_cannot_be_made_is_an_error(data_dir):
     with pytest.raises(FilesError):
         admin_token(str(data_dir / "missing" / "token"), [])
+
+
+def test_a_secret_that_stays_corrupt_is_an_error_in_the_end(data_dir, monkeypatch):
+    path = data_dir / "token"
+    path.write_bytes(b"no secret")
+    asides: list[str] = []
+
+    def not_set_aside(name: str) -> str:
+        asides.append(name)
+        return "it can't be set aside"
+
+    monkeypatch.setattr(files, "set_aside", not_set_aside)
+    with pytest.raises(FilesError) as raised:
+        admin_token(str(path), [])
+    assert (raised.value.path, raised.value.reason) == (str(path), "it changes while it is read")
+    assert 1 < len(asides) < 10
+
+
+def test_a_secret_that_cannot_be_read_now_is_none_now(data_dir, monkeypatch):
+    path = str(data_dir / "token")
+    secret = admin_token(path, [])
+
+    def no_more(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_more)
+        assert token_now(path) == ""
+    assert token_now(path) == secret
