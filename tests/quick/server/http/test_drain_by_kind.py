@@ -504,3 +504,52 @@ def test_a_date_is_told_with_each_answer_and_is_renewed(monkeypatch: pytest.Monk
     first, second = asyncio.run(story())
     assert b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in first
     assert b"date: Fri, 02 Jan 1970 00:00:00 GMT\r\n" in second
+
+
+def test_what_is_too_much_to_keep_is_closed_while_others_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for module in (leaving, draining):
+        monkeypatch.setattr(module, "KEPT_LIMIT", 2)
+
+    async def story() -> tuple[int, int]:
+        app = App()
+        async with serving(app) as (connections, listener):
+            clients = [client_of(listener, REQUEST) for _ in range(5)]
+            for client in clients:
+                await answer(client)
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                await asyncio.sleep(draining.JUST_BEGUN_S * 2)
+                over = asyncio.ensure_future(connections.drain(True, PATIENCE_S))
+                await until(lambda: len(connections.traffic.connections) <= 3)
+                left = len(connections.traffic.connections)
+                assert not over.done()
+                app.gate.set()
+                await over
+            for client in clients:
+                client.close()
+            return left, len(connections.kept)
+
+    assert asyncio.run(story()) == (3, 2)
+
+
+def test_after_a_drain_that_came_to_nothing_connections_stay_as_before():
+    async def story() -> list[bytes]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST) as old:
+                said = [await answer(old)]
+                await connections.drain(True, PATIENCE_S)
+                assert len(connections.kept) == 1
+                await connections.accept(listener)
+                assert connections.kept == []
+                with client_of(listener) as new:
+                    for client in (old, new, old, new):
+                        client.sendall(REQUEST)
+                        said.append(await answer(client))
+                        await turns()
+                return said
+
+    said = asyncio.run(story())
+    assert len(said) == 5
+    assert all(one.startswith(b"HTTP/1.1 204") for one in said)
