@@ -73,10 +73,12 @@ class App:
 
 async def all_of(client: socket.socket) -> bytes:
     """Read to the end."""
-    said = b""
-    while more := await answer(client):
-        said += more
-    return said
+    client.setblocking(False)
+    said = bytearray()
+    async with asyncio.timeout(PATIENCE_S):
+        while more := await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+            said += more
+    return bytes(said)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -230,7 +232,9 @@ def test_an_answer_that_its_client_takes_slowly_is_taken_whole():
     assert ended == []
 
 
-def test_half_a_body_that_goes_on_is_waited_for():
+def test_half_a_body_that_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "STALLED_S", 1000.0)
+
     async def story() -> tuple[bytes, list[str]]:
         async with serving(App()) as (connections, listener):
             with client_of(listener, POST + b"1") as client:
@@ -287,23 +291,32 @@ def test_a_head_that_does_not_become_whole_is_refused(monkeypatch: pytest.Monkey
 def test_a_head_that_became_whole_is_not_refused_later(
     monkeypatch: pytest.MonkeyPatch, first: bytes
 ):
-    monkeypatch.setattr(protocol, "HEAD_S", 0.05)
+    async def story() -> tuple[bytes, list[bool]]:
+        loop = asyncio.get_running_loop()
+        call_later, late = loop.call_later, list[asyncio.TimerHandle]()
 
-    async def story() -> bytes:
+        def watched(delay: float, *what: Any, **more: Any) -> asyncio.TimerHandle:
+            handle = call_later(delay, *what, **more)
+            if what[0].__name__ == "refuse_head":
+                assert delay == protocol.HEAD_S
+                late.append(handle)
+            return handle
+
         async with serving(App()) as (connections, listener):
             with client_of(listener, first) as client:
                 if first:
                     await answer(client)
+                monkeypatch.setattr(loop, "call_later", watched)
                 client.sendall(REQUEST[:11])
                 await until(lambda: connections.traffic.half_open)
                 client.sendall(REQUEST[11:])
-                assert (await answer(client)).startswith(b"HTTP/1.1 204")
+                said = await answer(client)
                 assert not connections.traffic.half_open
-                await asyncio.sleep(0.1)  # longer than a head may take
-                client.sendall(REQUEST)
-                return await answer(client)
+                return said, [handle.cancelled() for handle in late]
 
-    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+    said, called_off = asyncio.run(story())
+    assert said.startswith(b"HTTP/1.1 204")
+    assert called_off == [True]
 
 
 def test_a_client_that_goes_in_the_middle_of_a_head_leaves_nothing():
@@ -553,3 +566,48 @@ def test_after_a_drain_that_came_to_nothing_connections_stay_as_before():
     said = asyncio.run(story())
     assert len(said) == 5
     assert all(one.startswith(b"HTTP/1.1 204") for one in said)
+
+
+def test_a_quiet_moment_is_looked_for_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    looks = 0
+
+    async def story() -> None:
+        nonlocal looks
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                hold_up = connections.traffic.that_hold_up
+
+                def looked() -> list[Request]:
+                    nonlocal looks
+                    looks += 1
+                    return hold_up()
+
+                monkeypatch.setattr(connections.traffic, "that_hold_up", looked)
+                await connections.drain(False, 0.2)
+
+    asyncio.run(story())
+    assert 1 < looks < 60  # every 20 ms for half of that time
+
+
+def test_a_client_that_does_not_take_the_end_of_its_stream_is_cut_off():
+    class Flood(App):
+        async def stream(self, _: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+            while True:
+                body = b"one" * 100_000
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def story() -> list[str]:
+        async with serving(Flood()) as (connections, listener):
+            with client_of(listener, STREAM):
+                await until(connections.traffic.in_flight.values)
+                await until(
+                    lambda: all(
+                        one.transport.get_write_buffer_size()
+                        for one in connections.traffic.connections
+                    )
+                )
+                return await asyncio.wait_for(connections.drain(False, 1e6), PATIENCE_S)
+
+    assert asyncio.run(story()) == ["ended /stream (1)"]
