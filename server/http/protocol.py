@@ -203,9 +203,10 @@ class HttpConnection(HttpToolsProtocol):
         self.owner.turned_idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the head, after what uvicorn does."""
+        """Forget the head, after what uvicorn does; tell the owner."""
         super().connection_lost(exc)
         self._forget_head()
+        self.owner.turned_idle(self)
 
     @property
     def is_answered(self) -> bool:

@@ -229,7 +229,7 @@ def test_a_socket_is_passed_with_what_is_kept_and_the_lock_where_it_is_known(
     kept, client = socket.socketpair()
     closed: list[bool] = []
     one.app.hosted_app = SimpleNamespace(
-        connections=SimpleNamespace(kept=[kept], close_kept=lambda: closed.append(True))
+        connections=SimpleNamespace(kept=[kept], leave=lambda: closed.append(True))
     )
     listener = socket.create_server((worker.host, worker.port))
     fd = os.open(worker.path("serve.lock"), os.O_RDWR | os.O_CREAT)
@@ -253,9 +253,7 @@ def test_a_socket_is_passed_with_what_is_kept_and_the_lock_where_it_is_known(
 
 
 def test_a_standby_that_is_gone_gets_no_socket(one: PosixWorker, worker: Worker, pipe: Pipe):
-    one.app.hosted_app = SimpleNamespace(
-        connections=SimpleNamespace(kept=[], close_kept=lambda: None)
-    )
+    one.app.hosted_app = SimpleNamespace(connections=SimpleNamespace(kept=[], leave=lambda: None))
     listener = socket.create_server((worker.host, worker.port))
     one.address.adopt(socket_passing.Passed(listener, [], shared=False, serve_lock=-1))
     pipe.theirs.close()

@@ -510,7 +510,7 @@ def test_before_there_is_an_app_there_is_nothing_to_renew_or_close(
 ):
     case = Case(worker, monkeypatch, listens=False)
     case.app.tick()
-    case.app.close_kept()
+    case.app.leave_the_port()
     asyncio.run(case.app.load())
     ours, theirs = socket.socketpair()
     case.app.hosted_app.connections.kept.append(ours)

@@ -127,6 +127,7 @@ class Control:
     """A worker that serves."""
 
     instance, token, state, successor_is_chosen = "i", "secret", "verified", False
+    had_data = True
 
     def has_data(self) -> bool:
         return True
@@ -154,8 +155,8 @@ def _reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is served on the connections be asked without one."""
 
     class Asked(Connections):
-        def __init__(self, app: Any) -> None:
-            super().__init__(app)
+        def __init__(self, app: Any, app_for: Any) -> None:
+            super().__init__(app, app_for)
             self.app = app
 
     monkeypatch.setattr(hosted_app, "Connections", Asked)

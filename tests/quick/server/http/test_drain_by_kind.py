@@ -14,6 +14,7 @@ from incumbent.server.http import accepting, draining, leaving, protocol
 from incumbent.server.http.connections import Connections
 from incumbent.server.http.leaving import Leaving
 from incumbent.server.http.protocol import Request
+from incumbent.server.http.sessions import Session
 from incumbent.server.http.traffic import Traffic, told
 
 from .test_connections import PATIENCE_S, REQUEST, answer, client_of, serving, turns
@@ -408,7 +409,7 @@ def test_what_is_kept_by_nobody_is_closed_in_the_end():
                 await connections.drain(True, PATIENCE_S)
                 [kept] = connections.kept
                 assert not kept.get_inheritable()
-                connections.close_kept()
+                connections.leave()
                 assert connections.kept == []
                 return await all_of(client)
 
@@ -429,7 +430,7 @@ def test_idle_connections_over_the_limit_are_closed_before_the_others_are_kept(
                 await answer(client)
             await connections.drain(True, PATIENCE_S)
             kept = len(connections.kept)
-            connections.close_kept()
+            connections.leave()
             said = [await all_of(client) for client in clients]
             for client in clients:
                 client.close()
@@ -490,9 +491,9 @@ def test_many_who_come_at_once_are_taken_some_at_a_time(monkeypatch: pytest.Monk
 
 
 def test_requests_are_told_by_their_paths_in_order():
-    def request(raw: bytes | None, path: str) -> Request:
+    def request(raw: bytes | None, path: str) -> Session:
         scope = {"path": path} | ({"raw_path": raw} if raw is not None else {})
-        return Request(SimpleNamespace(scope=scope), None, 0.0)
+        return Session(SimpleNamespace(scope=scope), 0.0)
 
     said = told(
         "ended",
@@ -578,7 +579,7 @@ def test_a_quiet_moment_is_looked_for_now_and_then(monkeypatch: pytest.MonkeyPat
                 await until(lambda: connections.traffic.in_flight)
                 hold_up = connections.traffic.that_hold_up
 
-                def looked() -> list[Request]:
+                def looked() -> list[Request | Session]:
                     nonlocal looks
                     looks += 1
                     return hold_up()
