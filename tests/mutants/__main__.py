@@ -54,14 +54,17 @@ def main(arguments: list[str]) -> int:
         return 0
     verdicts = []
     with tempfile.TemporaryDirectory(prefix="incumbent-mutants-") as root:
-        judge = Judge(Place(Path(root).resolve()), given.quick)
-        for mutant in mutants:
-            try:
+        place = Place(Path(root).resolve())
+        judge = Judge(place, given.quick)
+        try:
+            for mutant in mutants:
                 verdicts.append(judge.judged(mutant))
-            except RuntimeError as error:  # nothing can be said where the clean code fails
-                print(error, file=sys.stderr)
-                return 1
-            print(told(verdicts[-1]), flush=True)
+                print(told(verdicts[-1]), flush=True)
+        except RuntimeError as error:  # nothing can be said where the clean code fails
+            print(error, file=sys.stderr)
+            return 1
+        finally:
+            place.close()
     print("\n".join(["", *lines(verdicts)]))
     return 1 if any(verdict.is_alive for verdict in verdicts) else 0
 
