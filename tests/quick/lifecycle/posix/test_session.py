@@ -52,6 +52,9 @@ def begin() -> Iterator[Begin]:
         assert leader.stdout is not None
         child = int(leader.stdout.readline())
         begun.append((leader, child))
+        if code != "pass":  # its parent hears of the exec before its words can be read
+            words = Path(f"/proc/{child}/cmdline")
+            eventually(lambda: code.encode() in words.read_bytes(), "the child runs")
         if code == DEAF:
             leader.stdout.readline()
         if not stays:
