@@ -263,3 +263,76 @@ def test_a_worker_names_itself_in_its_file_before_it_is_up():
         verb for verb in system.verbs if verb in ("listen", "name_holder", "write_pid", "say_up")
     ]
     assert order == ["listen", "name_holder", "write_pid", "say_up"]
+
+
+# A handover by rebinding, step by step.
+
+
+def rebound(**answers: list[Any]) -> tuple[list[tuple[str, str]], Telling, WorkerDriver]:
+    asked = {
+        "next_ask": [Request(RESTART, 1), EnoughError],
+        "record": [record("2", "1")],
+        "can_pass_socket": [False],
+    }
+    system = Telling(**(asked | answers))
+    driver = WorkerDriver(system, False, "1")  # type: ignore[arg-type]  # answers any verb
+    played(driver)
+    events = [event for event, _ in system.told]
+    return system.told[events.index("rebind_chosen") :], system, driver
+
+
+def refusals(system: Telling) -> list[str]:
+    return [call[1] for call in system.calls if call[0] == "refuse"]
+
+
+LEFT = [
+    ("rebind_chosen", ""),
+    ("drained", ""),
+    ("app_down", ""),
+    ("pid_removed", ""),
+    ("closed", ""),
+]
+
+
+def test_a_stop_that_is_asked_before_the_successor_is_spawned_spawns_none():
+    rows, system, driver = rebound(poll_ask=[None, None, None, Request(SHUTDOWN, 2), None])
+    assert rows == [*LEFT, ("stop_asked", "")]
+    assert system.spawned == []
+    assert system.verbs[-2:] == ["release", "close"]
+    assert driver.state == states.STOPPED
+
+
+def test_a_restart_that_is_asked_before_the_successor_is_spawned_is_that_one():
+    rows, system, driver = rebound(
+        poll_ask=[None, None, None, Request(RESTART, 2), None], watch=[UP]
+    )
+    assert rows == [*LEFT, ("spawned", "pid=51 version=2"), ("child_ready", "")]
+    assert [call[1].number for call in system.calls if call[0] == "accept_ask"] == [1, 2]
+    assert driver.state == states.HANDED_OVER
+
+
+def test_a_successor_that_fails_is_told_and_the_next_is_tried():
+    rows, system, _ = rebound(watch=[ChildExit(3, last_output="broken"), UP])
+    assert rows == [
+        *LEFT,
+        ("spawned", "pid=51 version=2"),
+        ("child_failed", "exited 3: broken"),
+        ("spawned", "pid=52 version=1"),
+        ("child_ready", ""),
+    ]
+    assert refusals(system) == ["the successor exited 3: broken"]
+
+
+def test_successors_that_all_fail_are_told_and_the_lock_is_let_go():
+    rows, system, driver = rebound(watch=[ChildExit(3, last_output="broken")])
+    assert rows[-1] == ("child_failed_last", "exited 3: broken")
+    assert refusals(system) == ["the successor exited 3: broken"] * 2
+    assert system.verbs[-2:] == ["release", "close"]
+    assert driver.state == "failed"
+
+
+def test_a_successor_that_lost_the_port_is_nobodys_fault_and_is_told():
+    rows, system, driver = rebound(watch=[ChildExit(75)])
+    assert rows[-1] == ("child_lost", "exited 75")
+    assert refusals(system) == []
+    assert driver.state == states.STOPPED
