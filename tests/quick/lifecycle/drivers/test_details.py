@@ -269,7 +269,7 @@ def test_a_worker_names_itself_in_its_file_before_it_is_up():
 
 
 def rebound(**answers: list[Any]) -> tuple[list[tuple[str, str]], Telling, WorkerDriver]:
-    asked = {
+    asked: dict[str, list[Any]] = {
         "next_ask": [Request(RESTART, 1), EnoughError],
         "record": [record("2", "1")],
         "can_pass_socket": [False],

@@ -612,3 +612,57 @@ def test_a_client_that_does_not_take_the_end_of_its_stream_is_cut_off():
                 return await asyncio.wait_for(connections.drain(False, 1e6), PATIENCE_S)
 
     assert asyncio.run(story()) == ["ended /stream (1)"]
+
+
+def test_a_task_that_outlives_its_response_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(draining, "QUIET_SHARE", 0.005)
+
+    class Late(App):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            del scope, receive
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            await self.gate.wait()
+            self.cleaned.set()
+
+    async def story() -> tuple[list[str], bool]:
+        app = Late()
+        async with serving(app) as (connections, listener):
+            with client_of(listener, REQUEST) as client:
+                await answer(client)
+                over = asyncio.ensure_future(connections.drain(False, PATIENCE_S))
+                await until(lambda: not connections.accepting)
+                await until(lambda: not connections.traffic.connections)
+                await turns()
+                assert not over.done()
+                app.gate.set()
+                said = await asyncio.wait_for(over, PATIENCE_S)
+                return said, app.cleaned.is_set()
+
+    said, done = asyncio.run(story())
+    assert done
+    assert said == ["no quiet moment, others wait for / (1)"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_answered_after_the_quiet_time_lets_its_connection_go_then(
+    monkeypatch: pytest.MonkeyPatch, keep: bool
+):
+    monkeypatch.setattr(draining, "QUIET_SHARE", 0.005)
+
+    async def story() -> tuple[list[str], bytes, int]:
+        app = App()
+        async with serving(app) as (connections, listener):
+            with client_of(listener, SLOW) as client:
+                await until(lambda: connections.traffic.in_flight)
+                over = asyncio.ensure_future(connections.drain(keep, PATIENCE_S))
+                connections.traffic.when_idle = None
+                await until(lambda: connections.traffic.when_idle)
+                app.gate.set()
+                said = await over
+                return said, await answer(client), len(connections.kept)
+
+    said, answered, kept = asyncio.run(story())
+    assert said == ["no quiet moment, others wait for /slow (1)"]
+    assert answered.startswith(b"HTTP/1.1 204")
+    assert kept == keep
