@@ -121,7 +121,6 @@ def test_a_copy_that_is_closed_leaves_the_lock_and_a_released_one_does_not(case:
     assert is_held(path)
     case.data.adopt(-1)
     assert case.data.fd == -1
-    assert case.data.fd == -1
     case.data.adopt(copy)
     assert case.data.fd == case.data.fileno() == copy
     case.data.release()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import formatdate
 from typing import Any
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from incumbent.server.app.lifespan import Lifespan
-from incumbent.server.http.connections import Connections
+from incumbent.server.http.connections import Connections, http_date
 
 from .test_connections import PATIENCE_S, REQUEST, answer, client_of, new_listener, serving
 from .test_drain_by_kind import until
@@ -74,3 +75,9 @@ def test_a_websocket_is_ended_by_a_goodbye_and_its_app_learns_of_it():
     assert said == ["ended /chat (1)"]
     assert code == 1012
     assert heard == ["websocket.receive", "websocket.disconnect"]
+
+
+def test_a_date_is_written_as_others_write_it():
+    for day in range(0, 20_000, 29):  # every day of the week, every month
+        now = day * 86_400.0 + 7 * day
+        assert http_date(now) == formatdate(now, usegmt=True)
