@@ -105,6 +105,8 @@ def seen_by(code: int | None, said: str) -> str:
     failed = [name for name in failed if name.startswith("tests/")]  # a log has such words too
     if code in (1, 2, 4) and failed:  # 2 and 4: it could not even be imported
         return failed[0]
+    if code == 3:  # the time limit struck between two tests, or hit pytest itself
+        return "the end of pytest"
     if code in (2, 4) and ("Error" in said):
         return "the import of the tests"
     return ""

@@ -117,6 +117,7 @@ def test_each_survivor_is_a_mutant_still_and_has_its_reason():
         (1, "ERROR tests/a.py::test_b - it was left behind", "tests/a.py::test_b"),
         (2, "ERROR tests/a.py - NameError", "tests/a.py"),
         (4, "ImportError while loading conftest", "the import of the tests"),
+        (3, "FE", "the end of pytest"),
         (None, "", "the time limit"),
         (5, "no tests ran", ""),
     ],

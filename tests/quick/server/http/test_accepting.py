@@ -45,7 +45,9 @@ def test_whoever_comes_after_the_end_waits_in_the_backlog_unheard():
     assert runs(story()).startswith(b"HTTP/1.1 204")
 
 
-def test_the_room_is_what_there_is_when_the_accepting_begins(monkeypatch: pytest.MonkeyPatch):
+def test_the_room_is_what_there_is_when_the_accepting_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     connections = Connections(App())
     monkeypatch.setattr(accepting, "room", lambda: 1)
 
@@ -59,6 +61,7 @@ def test_the_room_is_what_there_is_when_the_accepting_begins(monkeypatch: pytest
                 return gone
 
     assert runs(story()) == b""
+    assert "can't accept now" not in capsys.readouterr().err
 
 
 def test_where_every_place_is_busy_the_next_one_waits_for_an_end(
@@ -66,6 +69,8 @@ def test_where_every_place_is_busy_the_next_one_waits_for_an_end(
 ):
     monkeypatch.setattr(accepting, "room", lambda: 1)
     monkeypatch.setattr(accepting, "NO_ROOM_S", 0.01)
+
+    said: list[str] = []
 
     async def story() -> list[bytes]:
         app = App()
@@ -75,12 +80,12 @@ def test_where_every_place_is_busy_the_next_one_waits_for_an_end(
                 with client_of(listener, REQUEST) as other:
                     await asyncio.sleep(0.03)
                     assert len(connections.traffic.connections) == 1
+                    said.append(capsys.readouterr().err)
                     app.gate.set()
                     return [await answer(busy), await answer(other)]
 
-    assert all(said.startswith(b"HTTP/1.1 204") for said in runs(story()))
-    said = capsys.readouterr().err
-    assert "can't accept now: as many connections as there is room for" in said
+    assert all(one.startswith(b"HTTP/1.1 204") for one in runs(story()))
+    assert "can't accept now: as many connections as there is room for" in said[0]
 
 
 def test_whoever_is_arriving_has_a_place_already(monkeypatch: pytest.MonkeyPatch):
