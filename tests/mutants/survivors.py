@@ -41,6 +41,7 @@ SURVIVORS: dict[str, str] = {
     "lifecycle/posix/presence.py::why_gone: \"-B\" => '-Bx'": _SKIPS,
     "lifecycle/posix/presence.py::why_gone: \"-P\" => '-Px'": _SKIPS,
     "lifecycle/posix/secret.py::admin_token: 3 => 4": "one more try for a file that changes",
+    "lifecycle/posix/session.py::members: b\"X\" => b'Xx'": "what is dead is not listed any more",
     "server/data_hold.py::DataHold.adopt: fd >= 0 => (fd > 0)": (
         "0 is the standard input, which nobody passes"
     ),
@@ -48,6 +49,13 @@ SURVIVORS: dict[str, str] = {
     "server/http/accepting.py::Accepting._take: False => True": _ASYNCIO,
     "server/http/accepting.py::Accepting.serve: connection.setblocking(False) => pass": _ASYNCIO,
     "server/http/accepting.py::Accepting.serve: False => True": _ASYNCIO,
+    "server/http/connections.py::Connections.__init__: \"Connection\" => 'Connectionx'": (
+        "the name of a class that nobody names"
+    ),
+    "server/http/draining.py::Drain._ended_at_once: "
+    "await asyncio.wait(streams, timeout=ENDS_AT_ONCE_S) => pass": (
+        "it goes round once more, with nothing left to end"
+    ),
     "server/http/draining.py::Drain._quiet_moment: deadline - now => (deadline + now)": (
         "the next look comes a few milliseconds after the deadline"
     ),

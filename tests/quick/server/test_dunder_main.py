@@ -40,3 +40,7 @@ def test_each_word_says_one_thing(
         gc.enable()
     assert heard == [given]
     assert ended.value.code == 7
+
+
+def test_what_nobody_said_is_not_so():
+    assert module.main.__defaults__ == (False, False)  # neither managed, nor a program that asks

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from email.utils import formatdate
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from incumbent.server.app.lifespan import Lifespan
 from incumbent.server.http.connections import Connections, http_date
 
-from .test_connections import PATIENCE_S, REQUEST, answer, client_of, new_listener, serving
+from .test_connections import PATIENCE_S, REQUEST, answer, client_of, new_listener, serving, turns
 from .test_drain_by_kind import until
 
 
@@ -81,3 +84,57 @@ def test_a_date_is_written_as_others_write_it():
     for day in range(0, 20_000, 29):  # every day of the week, every month
         now = day * 86_400.0 + 7 * day
         assert http_date(now) == formatdate(now, usegmt=True)
+
+
+def test_nothing_is_logged_of_a_request(caplog: pytest.LogCaptureFixture):
+    async def story() -> bytes:
+        async with serving() as (_, listener):
+            with client_of(listener, REQUEST) as client:
+                return await answer(client)
+
+    with caplog.at_level(logging.DEBUG):
+        assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_what_is_cut_is_closed_and_cancelled():
+    cancelled: list[bool] = []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive, send
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def story() -> bytes:
+        async with serving(slow) as (connections, listener):
+            with client_of(listener, REQUEST) as client:
+                await until(lambda: connections.traffic.in_flight)
+                connections.cut()
+                await until(lambda: not connections.traffic.connections)
+                await until(lambda: cancelled)
+                try:
+                    return await answer(client)
+                except ConnectionResetError:
+                    return b""
+
+    assert asyncio.run(story()) == b""
+
+
+def test_who_leaves_the_port_accepts_nothing_more_and_keeps_nothing():
+    async def story() -> None:
+        async with serving() as (connections, listener):
+            ours, theirs = socket.socketpair()
+            connections.kept.append(ours)
+            connections.leave()
+            assert not connections.accepting
+            assert connections.kept == []
+            assert ours.fileno() == -1
+            theirs.close()
+            with client_of(listener, REQUEST):
+                await turns()
+                assert not connections.traffic.connections
+
+    asyncio.run(story())

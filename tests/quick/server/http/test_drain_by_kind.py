@@ -422,13 +422,22 @@ def test_idle_connections_over_the_limit_are_closed_before_the_others_are_kept(
     for module in (leaving, draining):
         monkeypatch.setattr(module, "KEPT_LIMIT", 2)
     monkeypatch.setattr(draining, "CLOSED_A_TURN", 2)
+    sleep, breaths = asyncio.sleep, 0
+
+    async def breathes(seconds: float) -> None:
+        nonlocal breaths
+        breaths += seconds == 0
+        await sleep(seconds)
 
     async def story() -> tuple[int, list[bytes]]:
         async with serving(App()) as (connections, listener):
             clients = [client_of(listener, REQUEST) for _ in range(7)]
             for client in clients:
                 await answer(client)
-            await connections.drain(True, PATIENCE_S)
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio, "sleep", breathes)
+                await connections.drain(True, PATIENCE_S)
+            assert breaths >= 3  # five were closed by twos, then two were let go
             kept = len(connections.kept)
             connections.leave()
             said = [await all_of(client) for client in clients]
@@ -666,3 +675,42 @@ def test_what_is_answered_after_the_quiet_time_lets_its_connection_go_then(
     assert said == ["no quiet moment, others wait for /slow (1)"]
     assert answered.startswith(b"HTTP/1.1 204")
     assert kept == keep
+
+
+def test_a_head_that_has_just_begun_is_waited_for_while_others_are_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(draining, "HEAD_MOMENT_S", 1000.0)
+
+    async def story() -> bytes:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await until(lambda: connections.traffic.half_open)
+                over = asyncio.ensure_future(connections.drain(False, PATIENCE_S))
+                await turns()
+                assert connections.accepting
+                client.sendall(REQUEST[11:])
+                said = await answer(client)
+                await over
+                return said
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+
+
+def test_a_drain_without_time_waits_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    wait_for, waits = asyncio.wait_for, list[float | None]()
+
+    async def watched(what: Any, timeout: float | None) -> Any:
+        waits.append(timeout)
+        return await wait_for(what, timeout)
+
+    async def story() -> list[str]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                with monkeypatch.context() as patch:
+                    patch.setattr(asyncio, "wait_for", watched)
+                    return await connections.drain(False, 0.0)
+
+    assert asyncio.run(story())[-1] == "cut off at the deadline: /slow (1)"
+    assert waits == [0]

@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import struct
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -173,3 +176,35 @@ def test_a_head_without_end_is_not_read_for_ever(listener):
         with contextlib.suppress(ConnectionResetError):
             assert endless.recv(100) == b""
     assert responder.stop() == []
+
+
+def test_answers_keep_no_process_from_its_end(listener):
+    before = set(threading.enumerate())
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    [thread] = set(threading.enumerate()) - before
+    assert thread.daemon
+    assert responder.stop() == []
+    assert not thread.is_alive()
+
+
+def test_a_visitor_who_is_gone_again_is_not_waited_for(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    assert not os.get_blocking(listener.fileno())
+    assert responder.stop() == []
+
+
+def test_a_child_that_the_import_forked_keeps_no_answers_going(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread
+        child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        assert responder.stop() == []
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
