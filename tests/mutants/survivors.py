@@ -60,6 +60,9 @@ SURVIVORS: dict[str, str] = {
         "the next look comes a few milliseconds after the deadline"
     ),
     "server/http/import_responder.py::_head: 4096 => 4097": _PIECES,
+    "server/http/import_responder.py::ImportResponder.stop: self._told.close() => pass": (
+        "it was shut down already, and is closed with its object"
+    ),
     "server/http/leaving.py::Leaving._left: left > 0 => (left >= 0)": (
         "no clock hits the very moment"
     ),
