@@ -714,3 +714,16 @@ def test_a_drain_without_time_waits_for_nothing(monkeypatch: pytest.MonkeyPatch)
 
     assert asyncio.run(story())[-1] == "cut off at the deadline: /slow (1)"
     assert waits == [0]
+
+
+def test_half_a_head_that_stays_half_is_refused_in_a_moment_not_at_the_deadline():
+    async def story() -> tuple[bytes, list[str]]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await until(lambda: connections.traffic.half_open)
+                said = await asyncio.wait_for(connections.drain(False, 1e6), PATIENCE_S)
+                return await all_of(client), said
+
+    answered, said = asyncio.run(story())
+    assert answered.startswith(b"HTTP/1.1 408")
+    assert said == []
