@@ -6,12 +6,13 @@ import argparse
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from .judging import Judge, Verdict, modules, mutants_in
 from .operators import Mutant
 from .place import Place
-from .score import lines
+from .score import lines, put_down
 
 
 def chosen(paths: list[str], per_module: int, seed: int) -> list[Mutant]:
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="PATH")
     parser.add_argument("--like", default="", metavar="TEXT", help="every one whose name has this")
     parser.add_argument("--quick", action="store_true", help="without processes and searches")
+    parser.add_argument("--write", action="store_true", help="put the score into docs/proof.md")
     parser.add_argument("--list", action="store_true", help="run nothing")
     given = parser.parse_args(arguments)
     paths = modules(given.only)
@@ -54,15 +56,20 @@ def main(arguments: list[str]) -> int:
         return 0
     verdicts = []
     with tempfile.TemporaryDirectory(prefix="incumbent-mutants-") as root:
-        judge = Judge(Place(Path(root).resolve()), given.quick)
-        for mutant in mutants:
-            try:
+        place = Place(Path(root).resolve())
+        judge = Judge(place, given.quick)
+        try:
+            for mutant in mutants:
                 verdicts.append(judge.judged(mutant))
-            except RuntimeError as error:  # nothing can be said where the clean code fails
-                print(error, file=sys.stderr)
-                return 1
-            print(told(verdicts[-1]), flush=True)
+                print(told(verdicts[-1]), flush=True)
+        except RuntimeError as error:  # nothing can be said where the clean code fails
+            print(error, file=sys.stderr)
+            return 1
+        finally:
+            place.close()
     print("\n".join(["", *lines(verdicts)]))
+    if given.write:
+        put_down(verdicts, f"{time.strftime('%Y-%m-%d', time.gmtime())}, `{' '.join(arguments)}`:")
     return 1 if any(verdict.is_alive for verdict in verdicts) else 0
 
 

@@ -9,13 +9,15 @@ from typing import NamedTuple
 from ..proof.kill import REPOSITORY
 from .operators import Mutant, mutants_of
 from .place import Place
-from .selection import stages
+from .selection import folder_of, stages
 from .survivors import SURVIVORS
 
 LIMIT_S = 30.0  # one test; the slowest of a clean run takes a third on an idle machine
+QUICK_LIMIT_S = 15.0  # one of those that start no workers
 FINE = (0, 5)  # every test passed, or none was chosen
 # A mistake in these could end every process of this user, of whatever program.
 SIGNALLING = ("lifecycle/posix/session.py",)
+SEERS = 12  # so many tests that saw the last mutants of a folder look first at the next
 SLOWER = 4.0  # how much slower than a clean run all of a stage may be
 
 
@@ -48,28 +50,43 @@ class Judge:
         self._place, self._quick = place, quick
         self._marks = "not slow" if quick else ""
         self._clean: dict[tuple[str, ...], float] = {}
+        self._seers: dict[str, list[str]] = {}  # of a folder's mutants so far, the latest first
 
     def judged(self, mutant: Mutant) -> Verdict:
         """Give which test sees the mutant first."""
         if mutant.path in SIGNALLING and not self._place.apart:
             return Verdict(mutant, "", 0.0, "not tried: there is no `unshare` to keep it in")
         began = time.monotonic()
-        for stage in stages(mutant.path, self._place.repository / "tests"):
+        seers = self._seers.setdefault(folder_of(mutant.path), [])
+        known = [tuple(seers[:SEERS])] if seers else []
+        for stage in (*known, *stages(mutant.path, self._place.repository / "tests")):
             if self._quick and stage[0].startswith("tests/process/"):
                 continue
-            whole = LIMIT_S + SLOWER * self._seconds(stage)
+            limit = LIMIT_S if stage[0].startswith("tests/process/") else QUICK_LIMIT_S
+            whole = limit + SLOWER * self._seconds(stage)
             with self._place.holding(mutant):
-                code, said = self._place.run(stage, LIMIT_S, whole, self._marks)
+                code, said = self._place.run(stage, limit, whole, self._marks)
             by = seen_by(code, said)
             if by:
+                self._remember(seers, by)
                 return Verdict(mutant, by, time.monotonic() - began)
             if code not in FINE:
                 trouble = f"pytest exited {code}: {said[-600:]}"
                 return Verdict(mutant, "", time.monotonic() - began, trouble)
         return Verdict(mutant, "", time.monotonic() - began)
 
+    def _remember(self, seers: list[str], by: str) -> None:
+        """Let what has seen a mutant look first at the next one of its folder."""
+        test = by.partition("[")[0]  # of a name with blanks pytest's words hold a part
+        if "::" in test and not test.startswith("tests/process/"):
+            if test in seers:
+                seers.remove(test)
+            seers.insert(0, test)
+
     def _seconds(self, stage: tuple[str, ...]) -> float:
         """Give how long a stage takes on the code as it is; raises RuntimeError when it fails."""
+        if "::" in stage[0]:
+            return LIMIT_S / SLOWER
         if stage not in self._clean:
             began = time.monotonic()
             code, said = self._place.run(stage, 4 * LIMIT_S, 40 * LIMIT_S, self._marks)
@@ -88,6 +105,8 @@ def seen_by(code: int | None, said: str) -> str:
     failed = [name for name in failed if name.startswith("tests/")]  # a log has such words too
     if code in (1, 2, 4) and failed:  # 2 and 4: it could not even be imported
         return failed[0]
+    if code == 3:  # the time limit struck between two tests, or hit pytest itself
+        return "the end of pytest"
     if code in (2, 4) and ("Error" in said):
         return "the import of the tests"
     return ""

@@ -202,7 +202,10 @@ class _Finder(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         args = node.args
         alike = isinstance(node.func, ast.Name) and node.func.id in ("min", "max")
-        plain = not alike and not any(isinstance(arg, ast.Starred) for arg in args[:2])
+        in_any_order = ast.unparse(node.func).endswith("suppress")
+        plain = not (alike or in_any_order) and not any(
+            isinstance(arg, ast.Starred) for arg in args[:2]
+        )
         if len(args) >= 2 and plain and ast.dump(args[0]) != ast.dump(args[1]):
 
             def change(changed: ast.AST) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -48,6 +49,7 @@ class Place:
 
     def __init__(self, root: Path) -> None:
         self.root, self.apart = root, apart()
+        self._warm: subprocess.Popen[str] | None = None
         self._venv = root / "venv"
         self.repository = root / "repository"
         venv.create(self._venv, symlinks=True)
@@ -108,12 +110,16 @@ class Place:
         A test takes at most `limit` seconds, all together `whole`; then the code is None. `marks`
         chooses among them, as pytest's `-m` does. Nothing that was started is left.
         """
-        arguments = ["-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        arguments = ["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
         arguments += ["-p", "tests.mutants.time_limit", "-p", "no:unraisableexception"]
+        arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-m", marks, *tests]
+        variables = {VARIABLE: f"{limit:g}"}
+        if self.apart:
+            return self._run_warm(arguments, variables, whole)
         process = subprocess.Popen(
-            [*self.apart, self.python, *arguments, "-m", marks, *tests],
+            [self.python, "-m", "pytest", *arguments],
             cwd=self.repository,
-            env=self._environment(limit),
+            env=self._environment() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -131,6 +137,37 @@ class Place:
             self.end_all()
         return process.returncode, said
 
+    def _run_warm(
+        self, arguments: list[str], variables: dict[str, str], whole: float
+    ) -> tuple[int | None, str]:
+        if self._warm is None or self._warm.poll() is not None:
+            self._warm = subprocess.Popen(
+                [*self.apart, self.python, "-m", "tests.mutants.warm"],
+                cwd=self.repository,
+                env=self._environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
+        out = self.root / "said.txt"
+        out.unlink(missing_ok=True)
+        self._warm.stdin.write(json.dumps([arguments, variables, str(out), whole]) + "\n")
+        self._warm.stdin.flush()
+        told = self._warm.stdout.readline()
+        said = out.read_text(errors="replace") if out.exists() else ""
+        if not told:  # a mutant that ended this too, as it ends whatever it can
+            return None, said
+        code: int | None = json.loads(told)
+        return code, said
+
+    def close(self) -> None:
+        """End what runs here."""
+        if self._warm is not None:
+            self._warm.communicate()
+        self.end_all()
+
     def end_all(self) -> None:
         """End every process that runs this place's own interpreter: nobody else does."""
         needle = os.fsencode(self._venv)
@@ -141,7 +178,7 @@ class Place:
                 if Path(f"/proc/{name}/cmdline").read_bytes().startswith(needle):
                     os.kill(int(name), signal.SIGKILL)
 
-    def _environment(self, limit: float) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         return kept | {
             "PYTHONHASHSEED": "0",
@@ -149,7 +186,6 @@ class Place:
             "INCUMBENT_DATA_DIR": str(self.root / "home" / "data"),
             "INCUMBENT_PORT": "26999",
             "VIRTUAL_ENV": str(self._venv),
-            VARIABLE: f"{limit:g}",
         }
 
 

@@ -1,11 +1,23 @@
-"""Tells the score of a run, by folder."""
+"""Tells the score of a run, by folder, also on the page of what is checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from ..proof.kill import REPOSITORY
 from .judging import Verdict
 from .selection import folder_of
+
+PAGE = REPOSITORY / "docs" / "proof.md"
+SCORE = Path(__file__).with_name("score.md")  # what stands there of it, for whoever writes it anew
+
+
+def put_down(verdicts: Sequence[Verdict], how: str) -> None:
+    """Write the score in the place of the last one; `how` says by which run."""
+    before, after = SCORE.read_text(), "\n".join([how, "", *lines(verdicts), ""])
+    PAGE.write_text(PAGE.read_text().replace(before, after))
+    SCORE.write_text(after)
 
 
 def lines(verdicts: Iterable[Verdict]) -> list[str]:

@@ -64,6 +64,7 @@ def page(
     unled = [f"- `{machine}: {row[0]}: {row[1]} -> {row[2]}`: {why}."
              for (machine, row), why in UNTAKEN.items()]  # fmt: skip
     text = TEXT.read_text()
+    mutants = TEXT.parent.with_name("mutants") / "score.md"
     for name, lines in {
         "invariants": invariants,
         "exceptions": excepted,
@@ -74,6 +75,7 @@ def page(
         "counterexamples": told_of(counterexamples),
         "scripts": [f"{len(saved())} scripts of {sum(len(s.choices) for s in saved())} steps."],
         "unled": unled,
+        "mutants": mutants.read_text().splitlines(),
     }.items():
         text = text.replace(f"<!-- {name} -->", "\n".join(lines))
     return text

@@ -1,9 +1,13 @@
 """A mutant is one small mistake that compiles; a survivor has its reason and is there still."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from ..mutants import score
 from ..mutants.__main__ import chosen
-from ..mutants.judging import Verdict, modules, mutants_in, seen_by
+from ..mutants.judging import Judge, Verdict, modules, mutants_in, seen_by
 from ..mutants.operators import Mutant, mutants_of
 from ..mutants.score import lines
 from ..mutants.selection import stages
@@ -115,6 +119,7 @@ def test_each_survivor_is_a_mutant_still_and_has_its_reason():
         (1, "ERROR tests/a.py::test_b - it was left behind", "tests/a.py::test_b"),
         (2, "ERROR tests/a.py - NameError", "tests/a.py"),
         (4, "ImportError while loading conftest", "the import of the tests"),
+        (3, "FE", "the end of pytest"),
         (None, "", "the time limit"),
         (5, "no tests ran", ""),
     ],
@@ -130,3 +135,33 @@ def test_the_score_counts_what_should_be_seen():
         "| lifecycle | 2 | 1 | 0 | 1 | 50 % |",
         "| all | 2 | 1 | 0 | 1 | 50 % |",
     ]
+
+
+def test_the_score_stands_on_the_page_of_what_is_checked():
+    assert score.SCORE.read_text() in score.PAGE.read_text()
+
+
+def test_a_score_takes_the_place_of_the_one_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name, text in (("PAGE", "before\nold\nafter\n"), ("SCORE", "old\n")):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr(score, name, tmp_path / name)
+    one = Mutant("lifecycle/a.py", "f", "constant", "1", "2", 1, 1, 0, 1)
+    score.put_down([Verdict(one, "tests/a.py::b", 1.0)], "today:")
+    written = (tmp_path / "SCORE").read_text()
+    assert written.startswith("today:\n\n| folder |")
+    assert "| lifecycle | 1 | 1 | 0 | 0 | 100 % |" in written
+    assert (tmp_path / "PAGE").read_text() == f"before\n{written}after\n"
+
+
+def test_what_could_end_other_programs_is_not_tried_where_nothing_keeps_it_in(tmp_path: Path):
+    class Open:
+        """A place whose processes can signal anybody's."""
+
+        apart = ()
+        repository = tmp_path
+
+    place: Any = Open()
+    path = "lifecycle/posix/session.py"
+    verdict = Judge(place).judged(Mutant(path, "f", "constant", "1", "2", 1, 1, 0, 1))
+    assert "unshare" in verdict.trouble
+    assert lines([verdict])[2:] == ["| all | 0 | 0 | 0 | 0 | — |"]

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -418,3 +419,58 @@ def test_an_inherited_serve_lock_that_is_none_is_not_adopted(case: Case):
     case.address.adopt(received)
     assert asyncio.run(case.address.take_data()).event == "data_taken"
     assert is_held(case.worker.path("serve.lock"))
+
+
+# Run by hand.
+
+
+@pytest.fixture
+def by_hand(worker: Worker) -> Iterator[PosixWorker]:
+    one = PosixWorker(
+        worker, SpawnContext(by_hand=True), Output(worker.path("logs", "w"), "", "info"),
+        Manager({}, by_hand=True), HangWatch(0, 1.0, 1.0),
+    )  # fmt: skip
+    yield one
+    asyncio.run(one.address.close())
+    asyncio.run(one.lock.release())
+
+
+def test_a_worker_run_by_hand_listens_under_its_own_lock(by_hand: PosixWorker, worker: Worker):
+    assert listened(by_hand).event == "listen_ok"
+    assert not is_dark(worker)
+    assert by_hand.lock.token in Path(worker.path("spawn.lock")).read_text()
+
+
+def test_a_worker_run_by_hand_that_gets_no_lock_says_why(
+    by_hand: PosixWorker, worker: Worker, capsys: pytest.CaptureFixture[str]
+):
+    Path(worker.path("spawn.lock")).mkdir()
+    step = listened(by_hand)
+    assert step.event == "listen_lost"
+    assert worker.path("spawn.lock") in step.reason
+    assert step.reason in capsys.readouterr().err
+    assert is_dark(worker)
+
+
+def test_a_managers_socket_for_another_address_is_told(
+    by_hand: PosixWorker, monkeypatch: pytest.MonkeyPatch
+):
+    def elsewhere(*_: object) -> None:
+        raise ValueError("set ListenStream")
+
+    monkeypatch.setattr(Manager, "socket_for", elsewhere)
+    assert listened(by_hand) == ("listen_lost", "set ListenStream")
+
+
+def test_a_managers_socket_is_listened_on_and_shared(
+    by_hand: PosixWorker, worker: Worker, monkeypatch: pytest.MonkeyPatch
+):
+    with socket.create_server((worker.host, worker.port)) as its:
+        monkeypatch.setattr(Manager, "socket_for", lambda *_: its)
+        assert listened(by_hand).event == "listen_ok"  # though the port is not dark
+        assert by_hand.address.listener is its
+        assert by_hand.address.shared
+        stray = its.dup()
+        asyncio.run(by_hand.address.close())
+        assert not is_dark(worker)
+        stray.close()

@@ -465,6 +465,7 @@ def test_a_drain_that_fails_cuts_everything_off_and_says_so(
         with monkeypatch.context() as patch:
             patch.setattr(connections, "drain", failing)
             await case.app.let_finish(keep=True)
+        assert all(one.transport.is_closing() for one in connections.traffic.connections)
         try:
             return await asyncio.wait_for(reader.read(), SOON_S)
         except ConnectionResetError:

@@ -12,7 +12,7 @@ import pytest
 
 from ...isolation import Sandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # it waits for processes
 
 INHERITED = """
 import os, signal, sys

@@ -133,3 +133,17 @@ def test_the_pause_of_who_has_nothing_else_to_do_is_a_sleep(monkeypatch: pytest.
     monkeypatch.setattr(time, "sleep", slept.append)
     asyncio.run(sleep(0.25))
     assert slept == [0.25]
+
+
+@pytest.mark.usefixtures("holder")
+def test_a_descriptor_or_a_process_that_goes_meanwhile_hides_no_holder(
+    path: str, monkeypatch: pytest.MonkeyPatch
+):
+    listed = os.listdir
+
+    def with_one_that_is_gone(place: str) -> list[str]:
+        gone = ["999999"] if place.endswith("/fd") else [str(2**22 + 1)] if place == "/proc" else []
+        return [*gone, *listed(place)]
+
+    monkeypatch.setattr(os, "listdir", with_one_that_is_gone)
+    assert lock_holders(path) == [os.getpid()]

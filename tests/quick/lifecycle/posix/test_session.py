@@ -54,6 +54,9 @@ def begin() -> Iterator[Begin]:
         assert leader.stdout is not None
         child = int(leader.stdout.readline())
         begun.append((leader, child))
+        if code != "pass":  # its parent hears of the exec before its words can be read
+            words = Path(f"/proc/{child}/cmdline")
+            eventually(lambda: code.encode() in words.read_bytes(), "the child runs")
         if code == DEAF:
             leader.stdout.readline()
         if not stays:
@@ -202,3 +205,14 @@ def test_a_signal_is_told_also_to_those_behind_one_who_is_gone(begin: Begin):
     _, child = begin()
     assert tell([gone.pid, child], signal.SIGKILL) is True
     eventually(lambda: not lives(child), "the signal came")
+
+
+def test_who_is_gone_while_it_is_looked_at_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setattr(module, "members", lambda _: [gone.pid])
+    monkeypatch.setattr(os, "getppid", lambda: gone.pid)
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: signalled.append(pid))
+    end_leftovers(7, DATA_DIR)
+    assert signalled == []

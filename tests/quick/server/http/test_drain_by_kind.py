@@ -13,6 +13,7 @@ import pytest
 from incumbent.server.http import accepting, draining, leaving, protocol
 from incumbent.server.http.connections import Connections
 from incumbent.server.http.leaving import Leaving
+from incumbent.server.http.protocol import Request
 from incumbent.server.http.sessions import Session
 from incumbent.server.http.traffic import Traffic, told
 
@@ -73,10 +74,12 @@ class App:
 
 async def all_of(client: socket.socket) -> bytes:
     """Read to the end."""
-    said = b""
-    while more := await answer(client):
-        said += more
-    return said
+    client.setblocking(False)
+    said = bytearray()
+    async with asyncio.timeout(PATIENCE_S):
+        while more := await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+            said += more
+    return bytes(said)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -213,7 +216,6 @@ def test_what_is_in_flight_is_answered_and_whoever_comes_meanwhile_too():
     assert ended == []
 
 
-@pytest.mark.slow
 def test_an_answer_that_its_client_takes_slowly_is_taken_whole():
     async def story() -> tuple[int, list[str]]:
         async with serving(App()) as (connections, listener):
@@ -231,7 +233,9 @@ def test_an_answer_that_its_client_takes_slowly_is_taken_whole():
     assert ended == []
 
 
-def test_half_a_body_that_goes_on_is_waited_for():
+def test_half_a_body_that_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "STALLED_S", 1000.0)
+
     async def story() -> tuple[bytes, list[str]]:
         async with serving(App()) as (connections, listener):
             with client_of(listener, POST + b"1") as client:
@@ -288,23 +292,32 @@ def test_a_head_that_does_not_become_whole_is_refused(monkeypatch: pytest.Monkey
 def test_a_head_that_became_whole_is_not_refused_later(
     monkeypatch: pytest.MonkeyPatch, first: bytes
 ):
-    monkeypatch.setattr(protocol, "HEAD_S", 0.05)
+    async def story() -> tuple[bytes, list[bool]]:
+        loop = asyncio.get_running_loop()
+        call_later, late = loop.call_later, list[asyncio.TimerHandle]()
 
-    async def story() -> bytes:
+        def watched(delay: float, *what: Any, **more: Any) -> asyncio.TimerHandle:
+            handle = call_later(delay, *what, **more)
+            if what[0].__name__ == "refuse_head":
+                assert delay == protocol.HEAD_S
+                late.append(handle)
+            return handle
+
         async with serving(App()) as (connections, listener):
             with client_of(listener, first) as client:
                 if first:
                     await answer(client)
+                monkeypatch.setattr(loop, "call_later", watched)
                 client.sendall(REQUEST[:11])
                 await until(lambda: connections.traffic.half_open)
                 client.sendall(REQUEST[11:])
-                assert (await answer(client)).startswith(b"HTTP/1.1 204")
+                said = await answer(client)
                 assert not connections.traffic.half_open
-                await asyncio.sleep(0.1)  # longer than a head may take
-                client.sendall(REQUEST)
-                return await answer(client)
+                return said, [handle.cancelled() for handle in late]
 
-    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+    said, called_off = asyncio.run(story())
+    assert said.startswith(b"HTTP/1.1 204")
+    assert called_off == [True]
 
 
 def test_a_client_that_goes_in_the_middle_of_a_head_leaves_nothing():
@@ -409,13 +422,22 @@ def test_idle_connections_over_the_limit_are_closed_before_the_others_are_kept(
     for module in (leaving, draining):
         monkeypatch.setattr(module, "KEPT_LIMIT", 2)
     monkeypatch.setattr(draining, "CLOSED_A_TURN", 2)
+    sleep, breaths = asyncio.sleep, 0
+
+    async def breathes(seconds: float) -> None:
+        nonlocal breaths
+        breaths += seconds == 0
+        await sleep(seconds)
 
     async def story() -> tuple[int, list[bytes]]:
         async with serving(App()) as (connections, listener):
             clients = [client_of(listener, REQUEST) for _ in range(7)]
             for client in clients:
                 await answer(client)
-            await connections.drain(True, PATIENCE_S)
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio, "sleep", breathes)
+                await connections.drain(True, PATIENCE_S)
+            assert breaths >= 3  # five were closed by twos, then two were let go
             kept = len(connections.kept)
             connections.leave()
             said = [await all_of(client) for client in clients]
@@ -505,3 +527,203 @@ def test_a_date_is_told_with_each_answer_and_is_renewed(monkeypatch: pytest.Monk
     first, second = asyncio.run(story())
     assert b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in first
     assert b"date: Fri, 02 Jan 1970 00:00:00 GMT\r\n" in second
+
+
+def test_what_is_too_much_to_keep_is_closed_while_others_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for module in (leaving, draining):
+        monkeypatch.setattr(module, "KEPT_LIMIT", 2)
+
+    async def story() -> tuple[int, int]:
+        app = App()
+        async with serving(app) as (connections, listener):
+            clients = [client_of(listener, REQUEST) for _ in range(5)]
+            for client in clients:
+                await answer(client)
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                await asyncio.sleep(draining.JUST_BEGUN_S * 2)
+                over = asyncio.ensure_future(connections.drain(True, PATIENCE_S))
+                await until(lambda: len(connections.traffic.connections) <= 3)
+                left = len(connections.traffic.connections)
+                assert not over.done()
+                app.gate.set()
+                await over
+            for client in clients:
+                client.close()
+            return left, len(connections.kept)
+
+    assert asyncio.run(story()) == (3, 2)
+
+
+def test_after_a_drain_that_came_to_nothing_connections_stay_as_before():
+    async def story() -> list[bytes]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST) as old:
+                said = [await answer(old)]
+                await connections.drain(True, PATIENCE_S)
+                assert len(connections.kept) == 1
+                await connections.accept(listener)
+                assert connections.kept == []
+                with client_of(listener) as new:
+                    for client in (old, new, old, new):
+                        client.sendall(REQUEST)
+                        said.append(await answer(client))
+                        await turns()
+                return said
+
+    said = asyncio.run(story())
+    assert len(said) == 5
+    assert all(one.startswith(b"HTTP/1.1 204") for one in said)
+
+
+def test_a_quiet_moment_is_looked_for_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    looks = 0
+
+    async def story() -> None:
+        nonlocal looks
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                hold_up = connections.traffic.that_hold_up
+
+                def looked() -> list[Request | Session]:
+                    nonlocal looks
+                    looks += 1
+                    return hold_up()
+
+                monkeypatch.setattr(connections.traffic, "that_hold_up", looked)
+                await connections.drain(False, 0.2)
+
+    asyncio.run(story())
+    assert 1 < looks < 60  # every 20 ms for half of that time
+
+
+def test_a_client_that_does_not_take_the_end_of_its_stream_is_cut_off():
+    class Flood(App):
+        async def stream(self, _: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+            while True:
+                body = b"one" * 100_000
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def story() -> list[str]:
+        async with serving(Flood()) as (connections, listener):
+            with client_of(listener, STREAM):
+                await until(connections.traffic.in_flight.values)
+                await until(
+                    lambda: all(
+                        one.transport.get_write_buffer_size()
+                        for one in connections.traffic.connections
+                    )
+                )
+                return await asyncio.wait_for(connections.drain(False, 1e6), PATIENCE_S)
+
+    assert asyncio.run(story()) == ["ended /stream (1)"]
+
+
+def test_a_task_that_outlives_its_response_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(draining, "QUIET_SHARE", 0.005)
+
+    class Late(App):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            del scope, receive
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            await self.gate.wait()
+            self.cleaned.set()
+
+    async def story() -> tuple[list[str], bool]:
+        app = Late()
+        async with serving(app) as (connections, listener):
+            with client_of(listener, REQUEST) as client:
+                await answer(client)
+                over = asyncio.ensure_future(connections.drain(False, PATIENCE_S))
+                await until(lambda: not connections.accepting)
+                await until(lambda: not connections.traffic.connections)
+                await turns()
+                assert not over.done()
+                app.gate.set()
+                said = await asyncio.wait_for(over, PATIENCE_S)
+                return said, app.cleaned.is_set()
+
+    said, done = asyncio.run(story())
+    assert done
+    assert said == ["no quiet moment, others wait for / (1)"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_answered_after_the_quiet_time_lets_its_connection_go_then(
+    monkeypatch: pytest.MonkeyPatch, keep: bool
+):
+    monkeypatch.setattr(draining, "QUIET_SHARE", 0.005)
+
+    async def story() -> tuple[list[str], bytes, int]:
+        app = App()
+        async with serving(app) as (connections, listener):
+            with client_of(listener, SLOW) as client:
+                await until(lambda: connections.traffic.in_flight)
+                over = asyncio.ensure_future(connections.drain(keep, PATIENCE_S))
+                connections.traffic.when_idle = None
+                await until(lambda: connections.traffic.when_idle)
+                app.gate.set()
+                said = await over
+                return said, await answer(client), len(connections.kept)
+
+    said, answered, kept = asyncio.run(story())
+    assert said == ["no quiet moment, others wait for /slow (1)"]
+    assert answered.startswith(b"HTTP/1.1 204")
+    assert kept == keep
+
+
+def test_a_head_that_has_just_begun_is_waited_for_while_others_are_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(draining, "HEAD_MOMENT_S", 1000.0)
+
+    async def story() -> bytes:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await until(lambda: connections.traffic.half_open)
+                over = asyncio.ensure_future(connections.drain(False, PATIENCE_S))
+                await turns()
+                assert connections.accepting
+                client.sendall(REQUEST[11:])
+                said = await answer(client)
+                await over
+                return said
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 204")
+
+
+def test_a_drain_without_time_waits_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    wait_for, waits = asyncio.wait_for, list[float | None]()
+
+    async def watched(what: Any, timeout: float | None) -> Any:
+        waits.append(timeout)
+        return await wait_for(what, timeout)
+
+    async def story() -> list[str]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, SLOW):
+                await until(lambda: connections.traffic.in_flight)
+                with monkeypatch.context() as patch:
+                    patch.setattr(asyncio, "wait_for", watched)
+                    return await connections.drain(False, 0.0)
+
+    assert asyncio.run(story())[-1] == "cut off at the deadline: /slow (1)"
+    assert waits == [0]
+
+
+def test_half_a_head_that_stays_half_is_refused_in_a_moment_not_at_the_deadline():
+    async def story() -> tuple[bytes, list[str]]:
+        async with serving(App()) as (connections, listener):
+            with client_of(listener, REQUEST[:11]) as client:
+                await until(lambda: connections.traffic.half_open)
+                said = await asyncio.wait_for(connections.drain(False, 1e6), PATIENCE_S)
+                return await all_of(client), said
+
+    answered, said = asyncio.run(story())
+    assert answered.startswith(b"HTTP/1.1 408")
+    assert said == []

@@ -1,12 +1,19 @@
 """The import responder tells how the worker is, whoever connects."""
 
+import contextlib
 import json
+import os
+import signal
 import socket
+import struct
 import threading
+import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
 
+from incumbent.server.http import import_responder as module
 from incumbent.server.http.import_responder import PATIENCE_S, ImportResponder
 
 from ....world import eventually
@@ -118,3 +125,86 @@ def test_a_visitor_who_speaks_in_a_trickle_holds_nobody_up(listener):
             trickling.set()
             talking.join()
     assert responder.stop() == []
+
+
+def test_a_visitor_whose_head_comes_in_pieces_is_heard_to_its_end(
+    listener, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "PATIENCE_S", 20.0)
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with visitor(listener, HEALTH[:-2]) as slow:
+        time.sleep(0.02)  # longer than what has come already takes to be read
+        slow.sendall(HEALTH[-2:])
+        slow.settimeout(20)
+        assert slow.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert responder.stop() == []
+
+
+@pytest.mark.parametrize("says", [HEALTH[:-2], b""], ids=["half a head", "nothing"])
+def test_a_visitor_who_says_no_more_holds_nobody_up(
+    listener, monkeypatch: pytest.MonkeyPatch, says: bytes
+):
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with visitor(listener, says), visitor(listener, HEALTH) as other:
+        other.settimeout(20)
+        assert other.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+        for connection in responder.stop():
+            connection.close()
+
+
+def test_a_visitor_who_breaks_off_ends_no_answers(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    with visitor(listener, b"") as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    responder.start()
+    with visitor(listener, HEALTH) as other:
+        other.settimeout(20)
+        assert other.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    for connection in responder.stop():
+        connection.close()
+    assert listener.fileno() >= 0
+
+
+def test_a_head_without_end_is_not_read_for_ever(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with visitor(listener, HEALTH[:-2] + b"X-Long: " + b"x" * 20_000) as endless:
+        endless.settimeout(20)
+        with contextlib.suppress(ConnectionResetError):
+            assert endless.recv(100) == b""
+    assert responder.stop() == []
+
+
+def test_answers_keep_no_process_from_its_end(listener):
+    before = set(threading.enumerate())
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    [thread] = set(threading.enumerate()) - before
+    assert thread.daemon
+    assert responder.stop() == []
+    assert not thread.is_alive()
+
+
+def test_a_visitor_who_is_gone_again_is_not_waited_for(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    assert not os.get_blocking(listener.fileno())
+    assert responder.stop() == []
+
+
+def test_a_child_that_the_import_forked_keeps_no_answers_going(listener):
+    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread
+        child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        assert responder.stop() == []
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

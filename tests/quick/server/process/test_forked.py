@@ -11,7 +11,7 @@ import pytest
 
 from ....isolation import Sandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # it waits for processes
 
 # Forks once with a listener, an accepted connection, a bystander's socket and a pipe of ours open;
 # child and parent tell what they have.
