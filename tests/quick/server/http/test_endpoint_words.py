@@ -50,7 +50,7 @@ FOREIGN = (b"origin", b"http://example.org")
 @pytest.mark.parametrize(
     ("asks", "status", "code", "error", "allow"),
     [
-        (("GET", "/lifecycle"), 404, "not-found", "nothing is at /lifecycle", b""),
+        (("GET", "/api/admin/none"), 404, "not-found", "nothing is at /api/admin/none", b""),
         (("POST", "/api/health"), 405, "method", "look by GET", b"GET, HEAD"),
         (("GET", "/api/admin/restart"), 405, "method", "ask by POST", b"POST"),
         (("GET", "/api/admin/shutdown", b"", BEARER), 405, "method", "ask by POST", b"POST"),
