@@ -18,7 +18,9 @@ test: check
 	@$(BIN)/python -m pytest -q
 
 fast: $(STAMP)
-	@$(PYTEST) --dist worksteal -m "not process and not hypothesis and not slow" tests/quick tests/spec
+	@$(PYTEST) --dist worksteal -m "not process and not hypothesis and not slow" \
+		--ignore tests/quick/lifecycle/posix --ignore tests/quick/lifecycle/lock \
+		--ignore tests/quick/proof --ignore tests/quick/server tests/quick tests/spec
 
 quick: $(STAMP)
 	@$(PYTEST) --dist worksteal -m "not process"
