@@ -4,6 +4,8 @@
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
 from time import monotonic
 
+from .peer import GoneError, stranger, user_named
+
 ANSWER_LIMIT_BYTES = 1_000_000
 
 
@@ -21,6 +23,22 @@ class NoAddressError(SilentError):
 
 class NotHttpError(Exception):
     """Somebody answered in something else than HTTP."""
+
+
+class AnotherUserError(NotHttpError):
+    """The one who answers there is another user; nothing was sent."""
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(uid)
+        self.uid = uid
+
+    @property
+    def who(self) -> str:
+        """Name the user, for people."""
+        return user_named(self.uid)
+
+    def __str__(self) -> str:
+        return f"the port is held by {self.who}"
 
 
 def literal(host: str) -> str:
@@ -42,7 +60,8 @@ def request_bytes(
 def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int, bytes]:
     """Give the status and the body of one answer, within `timeout` seconds in all.
 
-    Raises DarkError, NoAddressError, SilentError or NotHttpError. Connecting to oneself counts as
+    Nothing is sent to another user, root excepted. Raises DarkError, NoAddressError, SilentError,
+    NotHttpError or AnotherUserError. Connecting to oneself counts as
     dark: a connect to a closed port inside the ephemeral range can do that (Linux 6).
     """
     deadline = monotonic() + timeout
@@ -63,8 +82,7 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
             raise
         except OSError as error:
             raise _no_connection(error, host) from error
-        if sock.getsockname() == sock.getpeername():
-            raise DarkError
+        check_far_end(sock)
         received = b""
         try:
             sock.sendall(request)
@@ -88,6 +106,19 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
         raise SilentError("no answer in time") from error
     finally:
         sock.close()
+
+
+def check_far_end(sock: socket) -> None:
+    """Raise DarkError, SilentError or AnotherUserError unless ours, or root, is who answers."""
+    here, there = sock.getsockname(), sock.getpeername()
+    if here == there:
+        raise DarkError
+    try:
+        uid = stranger(here, there)
+    except GoneError as error:
+        raise SilentError("the connection was closed without an answer") from error
+    if uid is not None:
+        raise AnotherUserError(uid)
 
 
 def _family(host: str) -> int:

@@ -2,7 +2,15 @@
 
 from .._small_json import loads
 from ..health import DARK, FOREIGN, NO_ADDRESS, SILENT, Health, ProbeResult, result_of
-from .http import DarkError, NoAddressError, NotHttpError, SilentError, exchange, request_bytes
+from .http import (
+    AnotherUserError,
+    DarkError,
+    NoAddressError,
+    NotHttpError,
+    SilentError,
+    exchange,
+    request_bytes,
+)
 
 PROBE_TIMEOUT_S = 1.0  # a healthy worker answers in 1 ms; `status` has 3 s for three looks
 
@@ -21,6 +29,8 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
         return ProbeResult(NO_ADDRESS, None, str(error))
     except SilentError as error:
         return ProbeResult(SILENT, None, str(error))
+    except AnotherUserError as error:
+        return ProbeResult(FOREIGN, None, error.who)
     except NotHttpError as error:
         return ProbeResult(FOREIGN, None, f"a program that gives {error}")
     return classify(status, body, service, data_dir)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from .admission import Admission
+from .peers import Peers
 
 HEALTH = b"GET /api/health HTTP/1."
 READINESS = b"GET /api/readiness HTTP/1."
@@ -32,6 +33,7 @@ class ImportResponder:
         report: Callable[[], dict[str, object]],
     ) -> None:
         self._listener = listener.dup()
+        self._peers = Peers()
         self._admission, self._report = Admission(hosts), report
         self._wake, self._told = socket.socketpair()
         self.aside: list[socket.socket] = []
@@ -40,6 +42,7 @@ class ImportResponder:
     def start(self) -> None:
         """Begin to answer."""
         self._listener.setblocking(False)
+        self._peers.begin(self._listener)
         self._thread.start()
 
     def stop(self) -> list[socket.socket]:
@@ -49,6 +52,7 @@ class ImportResponder:
         self._thread.join()
         self._wake.close()
         self._listener.close()
+        self._peers.end()
         return self.aside
 
     def _serve(self) -> None:
@@ -57,10 +61,12 @@ class ImportResponder:
             if self._wake in readable:
                 return
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except OSError:
                 continue
-            if not self._answered(connection):
+            if not self._peers.admits(connection, address):
+                connection.close()
+            elif not self._answered(connection):
                 self.aside.append(connection)
 
     def _answered(self, connection: socket.socket) -> bool:
