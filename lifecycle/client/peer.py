@@ -1,7 +1,5 @@
 """Asks the kernel whose the two ends of a loopback connection are (Linux, sock_diag(7))."""
 
-from __future__ import annotations
-
 import _socket
 import os
 from sys import byteorder
@@ -40,7 +38,7 @@ class SocketDiag:
         """Close it."""
         self._netlink.close()
 
-    def owner(self, here: Address, there: Address | None) -> tuple[int, int] | None:
+    def owner(self, here: "Address", there: "Address | None") -> tuple[int, int] | None:
         """Give uid and inode of the socket at `here` that is connected to `there`.
 
         Without a `there` it is the one that listens. None where there is no such socket. The inode
@@ -85,7 +83,7 @@ class SocketDiag:
         return uid, inode
 
 
-def _packed(address: Address) -> bytes:
+def _packed(address: "Address") -> bytes:
     host = address[0].partition("%")[0]
     family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
     return int(address[1]).to_bytes(2, "big") + _socket.inet_pton(family, host)
@@ -100,7 +98,7 @@ class GoneError(Exception):
     """Nobody has the other end any more."""
 
 
-def stranger(here: Address, there: Address) -> int | None:
+def stranger(here: "Address", there: "Address") -> int | None:
     """Give the uid of another user who has the far end of this process's own connection.
 
     None where it is ours or root's, or the kernel can't tell. Raises GoneError where it is
