@@ -71,7 +71,7 @@ class BySpool:
         while True:
             remaining = max(self._deadline - monotonic(), 0.0)
             said, sentences = self._spool.hand_over(
-                lambda body, seconds: send(self._address, body, seconds),
+                lambda body, seconds: send(self._address, self._worker.data_dir, body, seconds),
                 min(OWN_S, remaining),
                 min(OTHERS_S, remaining),
                 key,
@@ -97,7 +97,7 @@ class BySpool:
             if not self._waits():
                 return True
             return None if said == STOPPED else False
-        word = event.send(self._address, self._deadline - monotonic())
+        word = event.send(self._address, self._worker.data_dir, self._deadline - monotonic())
         return None if word == deliver.UNDELIVERED else event.ended
 
     def _reached(self) -> tuple[bool, bool]:

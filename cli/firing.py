@@ -60,9 +60,9 @@ class Event:
             self.trouble = f"can't keep it in {folder}: {why or error}"
         return self.path != ""
 
-    def send(self, address: tuple[str, int], seconds: float) -> str:
+    def send(self, address: tuple[str, int], data_dir: str, seconds: float) -> str:
         """Post it; give what became of it, and tell why if it was not taken."""
-        word, why = send(address, self.body, seconds)
+        word, why = send(address, data_dir, self.body, seconds)
         self.ended = word in (deliver.DELIVERED, deliver.REFUSED)
         if word == deliver.REFUSED:
             tell(f"the event is lost: {why}")
@@ -71,11 +71,11 @@ class Event:
         return word
 
 
-def send(address: tuple[str, int], body: bytes, seconds: float) -> tuple[str, str]:
-    """Post one event within `seconds`."""
+def send(address: tuple[str, int], data_dir: str, body: bytes, seconds: float) -> tuple[str, str]:
+    """Post one event within `seconds`, to the worker of this data dir."""
     if seconds <= 0:
         return deliver.UNDELIVERED, "no time left"
-    return deliver.deliver(*address, body, seconds)
+    return deliver.deliver(*address, data_dir, body, seconds)
 
 
 class _CutShort(BaseException):

@@ -135,7 +135,7 @@ def _delivered(worker: "Worker", event: Event | None, deadline: float, signals: 
     had, seen = _first_look(worker, deadline)
     waiting = _is_any_kept(worker.path("spool"))
     if had and event is not None and not (waiting and _is_held_up(worker, event)):
-        word = event.send((worker.host, worker.port), deadline - monotonic())
+        word = event.send((worker.host, worker.port), worker.data_dir, deadline - monotonic())
         if word == deliver.FAILED:
             return False
         if event.ended:

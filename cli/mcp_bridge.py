@@ -12,6 +12,12 @@ from incumbent.lifecycle import ensure_running, runs
 from incumbent.lifecycle import status as look
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
+from incumbent.lifecycle.client.http import (
+    AnotherUserError,
+    DarkError,
+    SilentError,
+    check_far_end,
+)
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
@@ -201,10 +207,14 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
         address = (worker.host, worker.port) if here else (health.host, health.port)
         connection = http.client.HTTPConnection(*address, timeout=ANSWER_S)
         try:
+            connection.connect()
+            check_far_end(connection.sock)
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
+        except AnotherUserError as error:
+            raise ToolError(f"{error}; nothing was asked") from error
+        except (OSError, http.client.HTTPException, DarkError, SilentError) as error:
             if time.monotonic() + PAUSE_S >= deadline:
                 raise ToolError(f"the worker does not answer GET {path}: {error!r}") from error
         finally:

@@ -97,8 +97,9 @@ def status(worker: Worker | None = None) -> "ProbeResult":
     seen = probe_worker(worker)
     if seen.health is None:
         from .elsewhere import seen_anywhere  # a worker at its address is found without
+        from .first_edition import known
 
-        seen = seen_anywhere(worker, seen)
+        seen = seen_anywhere(worker, known(worker, worker.host, worker.port, seen))
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import health as h
 from .client.http import literal
 from .client.probe import PROBE_TIMEOUT_S, probe
+from .first_edition import known
 from .health import ProbeResult
 from .lock.process_identity import is_dead
 from .lock.serve_lock import holder_in, is_held, network_id
@@ -13,6 +14,11 @@ from .pid_file import pid_file
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Worker
+
+
+def look_at(worker: Worker, host: str, port: int, timeout: float = PROBE_TIMEOUT_S) -> ProbeResult:
+    """Give who holds an address; a worker of 0.1, which can't prove itself, by the kernel."""
+    return known(worker, host, port, probe(host, port, worker.name, worker.data_dir, timeout))
 
 
 def look_elsewhere(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> ProbeResult:
@@ -34,7 +40,7 @@ def look_elsewhere(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> ProbeRes
     held = ProbeResult(h.DATA_HELD, None, f"the worker {holder.pid} at {where}")
     if (holder.host, holder.port) == (worker.host, worker.port):
         return held
-    seen = probe(holder.host, holder.port, worker.name, worker.data_dir, timeout)
+    seen = look_at(worker, holder.host, holder.port, timeout)
     return seen if seen.health is not None else held
 
 
@@ -43,7 +49,7 @@ def _older_neighbour(worker: Worker, timeout: float) -> ProbeResult:
     said = pid_file(worker.path("worker.pid"))
     if said is None or said.port == worker.port or is_dead(said.pid, said.start):
         return ProbeResult(h.DATA_FREE)
-    seen = probe(worker.host, said.port, worker.name, worker.data_dir, timeout)
+    seen = look_at(worker, worker.host, said.port, timeout)
     if seen.health is None or seen.health.generation.number:
         return ProbeResult(h.DATA_FREE)
     seen.health.host = worker.host
@@ -67,7 +73,7 @@ def seen_anywhere(
 
 def address_of(worker: Worker, timeout: float = PROBE_TIMEOUT_S) -> tuple[str, int]:
     """Give where the worker answers: its own address, unless only another one is ours."""
-    seen = probe(worker.host, worker.port, worker.name, worker.data_dir, timeout)
+    seen = look_at(worker, worker.host, worker.port, timeout)
     health = seen_anywhere(worker, seen, timeout).health
     if health is None or seen.health is not None:
         return worker.host, worker.port

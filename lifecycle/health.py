@@ -171,12 +171,21 @@ def _number(said: object) -> int:
 
 
 class ProbeResult:
-    """What one probe saw: a kind, with the worker's health or a detail for people."""
+    """What one probe saw: a kind, with the worker's health or a detail for people.
 
-    __slots__ = ("detail", "health", "kind")
+    `claim` is what a foreign one says of itself that calls itself our worker.
+    """
 
-    def __init__(self, kind: str, health: "Health | None" = None, detail: str = "") -> None:
-        self.kind, self.health, self.detail = kind, health, detail
+    __slots__ = ("claim", "detail", "health", "kind")
+
+    def __init__(
+        self,
+        kind: str,
+        health: "Health | None" = None,
+        detail: str = "",
+        claim: "Health | None" = None,
+    ) -> None:
+        self.kind, self.health, self.detail, self.claim = kind, health, detail, claim
 
     def __repr__(self) -> str:
         return f"ProbeResult({self.kind}, {self.health}, {self.detail!r})"

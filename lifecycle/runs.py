@@ -92,6 +92,7 @@ def stop(
         return False
     files.make_data_dir(worker.data_dir)
     check_service(worker)
+    admin_token(worker.path("token"), worker.notices)
     patience = _patience(timeout, force)
     launcher = PosixLauncher(worker, "stop", origin, timeout, watching=watching, patience=patience)
     stopper = Stopper(launcher, force)

@@ -51,6 +51,7 @@ class Hosting:
                 self._listening.listener,
                 self._names(),
                 lambda: report.health().to_json() | report.extra(),
+                lambda: report.token,
             )
             responder.start()
         else:

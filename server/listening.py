@@ -136,6 +136,8 @@ class Listening:
         self.listener, self.kept = passed.listener, passed.kept
         self.shared = self.shared or passed.shared
         self._data.adopt(passed.serve_lock)
+        if passed.serve_lock < 0:
+            self._report.renew_token()  # our predecessor, of 0.1, was asked with it
         self._report.has_the_port()
 
     async def take_data(self) -> StepResult:

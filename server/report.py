@@ -11,7 +11,7 @@ from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, STOPPING
 from incumbent.lifecycle.posix.child_processes import ChildProcesses
-from incumbent.lifecycle.posix.secret import admin_token, token_now
+from incumbent.lifecycle.posix.secret import admin_token, renew, token_now
 from incumbent.lifecycle.settings import Worker
 
 from .data_hold import DataHold
@@ -53,6 +53,11 @@ class Report:
     def learn_token(self, notices: list[str]) -> None:
         """Read the secret, creating it when there is none; raises FilesError."""
         self._token = admin_token(self._worker.path("token"), notices)
+
+    def renew_token(self) -> None:
+        """Draw a new secret, where the last one has crossed the wire; raises FilesError."""
+        renew(self._worker.path("token"))
+        self._token = token_now(self._worker.path("token"))
 
     def has_the_port(self) -> None:
         """Count from now since when the worker has its port."""

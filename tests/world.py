@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -184,10 +184,12 @@ class World:
 
     # Launchers.
 
-    def begin(self, app: App, what: str, gated: bool = False, **popen: Any) -> Any:
-        """Begin one launcher, which does `what`: ensure, restart or stop."""
+    def begin(
+        self, app: App, what: str, gated: bool = False, before: Sequence[str] = (), **popen: Any
+    ) -> Any:
+        """Begin one launcher, which does `what`: ensure, restart or stop; through `before`."""
         argv = [sys.executable, "-c", LAUNCHER, what, "gated" if gated else "free"]
-        return self.begin_process(argv, app, **popen)
+        return self.begin_process([*before, *argv], app, **popen)
 
     def begin_process(self, argv: list[str], app: App, **popen: Any) -> Any:
         """Begin any process in this world."""

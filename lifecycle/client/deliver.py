@@ -3,7 +3,8 @@
 import os
 
 from .._small_json import dumps_flat, loads
-from .http import DarkError, NotHttpError, SilentError, exchange, request_bytes
+from .http import Connection, DarkError, NotHttpError, SilentError
+from .proof import ask_for_proof, secret_of
 
 EVENTS_PATH = "/api/events"
 NAME_LIMIT = 200  # what the built-in app takes
@@ -34,11 +35,20 @@ def envelope(identity: str, event: str, payload: bytes) -> bytes:
     return b'%s, "payload": %s}' % (head.encode(), payload)
 
 
-def deliver(host: str, port: int, body: bytes, timeout: float) -> tuple[str, str]:
-    """Post one event within `timeout` seconds; give what became of it, with the reason if not."""
+def deliver(host: str, port: int, data_dir: str, body: bytes, timeout: float) -> tuple[str, str]:
+    """Post one event within `timeout` seconds; give what became of it, with the reason if not.
+
+    It goes to a worker that has proved, on this connection, that it is this data dir's.
+    """
+    secret = secret_of(data_dir)
     try:
-        request = request_bytes("POST", EVENTS_PATH, host, port, body)
-        status, answer = exchange(host, port, request, timeout)
+        connection = Connection(host, port, timeout)
+        try:
+            if not ask_for_proof(connection, secret).nonce:
+                return FAILED, f"who listens on {host}:{port} does not prove that it is our worker"
+            status, _, answer = connection.ask("POST", EVENTS_PATH, body)
+        finally:
+            connection.close()
     except DarkError:
         return UNDELIVERED, f"nothing listens on {host}:{port}"
     except (SilentError, NotHttpError, OSError) as error:

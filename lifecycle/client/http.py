@@ -4,6 +4,12 @@
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
 from time import monotonic
 
+from .peer import GoneError, stranger, user_named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 ANSWER_LIMIT_BYTES = 1_000_000
 
 
@@ -23,57 +29,103 @@ class NotHttpError(Exception):
     """Somebody answered in something else than HTTP."""
 
 
+class AnotherUserError(NotHttpError):
+    """The one who answers there is another user; nothing was sent."""
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(uid)
+        self.uid = uid
+
+    @property
+    def who(self) -> str:
+        """Name the user, for people."""
+        return user_named(self.uid)
+
+    def __str__(self) -> str:
+        return f"the port is held by {self.who}"
+
+
 def literal(host: str) -> str:
     """Give an address as it is written before a port."""
     return f"[{host}]" if ":" in host else host
 
 
 def request_bytes(
-    method: str, path: str, host: str, port: int, body: bytes = b"", headers: str = ""
+    method: str,
+    path: str,
+    host: str,
+    port: int,
+    body: bytes = b"",
+    headers: str = "",
+    last: bool = True,
 ) -> bytes:
-    """Give one whole HTTP/1.1 request that asks for the connection to be closed after it."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {literal(host)}:{port}\r\n"
-    head += f"Connection: close\r\n{headers}"
+    """Give one whole HTTP/1.1 request; after the `last` the connection is to be closed."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: {literal(host)}:{port}\r\n{headers}"
+    if last:
+        head += "Connection: close\r\n"
     if body or method == "POST":
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n".encode("latin-1") + body
 
 
-def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int, bytes]:
-    """Give the status and the body of one answer, within `timeout` seconds in all.
+class Connection:
+    """One connection on which questions are asked one after the other, under one deadline.
 
-    Raises DarkError, NoAddressError, SilentError or NotHttpError. Connecting to oneself counts as
-    dark: a connect to a closed port inside the ephemeral range can do that (Linux 6).
+    `there` is the address at its far end, as the kernel has it. Nothing is sent to another user,
+    root excepted. Connecting to oneself counts as dark: a connect to a closed port inside the
+    ephemeral range can do that (Linux 6).
     """
-    deadline = monotonic() + timeout
-    try:
-        sock = socket(_family(host), SOCK_STREAM)
-    except OSError as error:
-        trouble = _no_connection(error, host)
-        if not isinstance(trouble, NoAddressError):
-            raise  # no descriptor is left: nothing was asked
-        raise trouble from error
-    try:
-        sock.settimeout(timeout)
+
+    __slots__ = ("_deadline", "_host", "_port", "_sock", "there")
+
+    def __init__(self, host: str, port: int, timeout: float) -> None:
+        """Connect; all that follows has `timeout` seconds from now.
+
+        Raises DarkError, NoAddressError, SilentError or AnotherUserError.
+        """
+        self._host, self._port = host, port
+        self._deadline = monotonic() + timeout
         try:
-            sock.connect((host, port))
-        except (ConnectionRefusedError, ConnectionAbortedError) as error:
-            raise DarkError from error
-        except TimeoutError:
-            raise
+            sock = socket(_family(host), SOCK_STREAM)
         except OSError as error:
-            raise _no_connection(error, host) from error
-        if sock.getsockname() == sock.getpeername():
-            raise DarkError
+            trouble = _no_connection(error, host)
+            if not isinstance(trouble, NoAddressError):
+                raise  # no descriptor is left: nothing was asked
+            raise trouble from error
+        self._sock = sock
+        try:
+            sock.settimeout(timeout)
+            sock.connect((host, port))
+            self.there = check_far_end(sock)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, (ConnectionRefusedError, ConnectionAbortedError)):
+                raise DarkError from error
+            if isinstance(error, TimeoutError):
+                raise SilentError("no answer in time") from error
+            if isinstance(error, OSError):
+                raise _no_connection(error, host) from error
+            raise
+
+    def close(self) -> None:
+        """Close it."""
+        self._sock.close()
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: str = "", last: bool = True
+    ) -> tuple[int, bytes, bytes]:
+        """Give the status, the head in small letters and the body of one answer.
+
+        Raises SilentError or NotHttpError.
+        """
+        request = request_bytes(method, path, self._host, self._port, body, headers, last)
         received = b""
         try:
-            sock.sendall(request)
+            self._sock.settimeout(self._remaining())
+            self._sock.sendall(request)
             while (answer := _parsed(received)) is None:
-                remaining = deadline - monotonic()
-                if remaining <= 0:
-                    raise SilentError("no whole answer in time")
-                sock.settimeout(remaining)
-                more = sock.recv(65536)
+                self._sock.settimeout(self._remaining())
+                more = self._sock.recv(65536)
                 if not more:
                     if received:
                         return _parsed_at_end(received)
@@ -81,13 +133,35 @@ def exchange(host: str, port: int, request: bytes, timeout: float) -> tuple[int,
                 received += more
                 if len(received) > ANSWER_LIMIT_BYTES:
                     raise NotHttpError("an answer without end")
+        except TimeoutError as error:
+            raise SilentError("no answer in time") from error
         except (ConnectionResetError, BrokenPipeError) as error:
             raise SilentError("the connection was reset") from error
         return answer
-    except TimeoutError as error:
-        raise SilentError("no answer in time") from error
-    finally:
-        sock.close()
+
+    def _remaining(self) -> float:
+        remaining = self._deadline - monotonic()
+        if remaining <= 0:
+            raise SilentError("no whole answer in time")
+        return remaining
+
+
+def check_far_end(sock: socket) -> "tuple[Any, ...]":
+    """Give the address at the far end, where it is ours, or root, who answers.
+
+    Raises DarkError, SilentError or AnotherUserError.
+    """
+    here, there = sock.getsockname(), sock.getpeername()
+    if here == there:
+        raise DarkError
+    try:
+        uid = stranger(here, there)
+    except GoneError as error:
+        raise SilentError("the connection was closed without an answer") from error
+    if uid is not None:
+        raise AnotherUserError(uid)
+    address: tuple[Any, ...] = there
+    return address
 
 
 def _family(host: str) -> int:
@@ -131,13 +205,13 @@ def _head(received: bytes) -> tuple[int, bytes, bytes] | None:
     return int(code), head.lower(), body
 
 
-def _parsed(received: bytes) -> tuple[int, bytes] | None:
+def _parsed(received: bytes) -> tuple[int, bytes, bytes] | None:
     parts = _head(received)
     if parts is None:
         return None
     status, head, body = parts
     length = _length(head)
-    return (status, body[:length]) if length is not None and len(body) >= length else None
+    return (status, head, body[:length]) if length is not None and len(body) >= length else None
 
 
 def _length(head: bytes) -> int | None:
@@ -150,8 +224,8 @@ def _length(head: bytes) -> int | None:
     return int(digits)
 
 
-def _parsed_at_end(received: bytes) -> tuple[int, bytes]:
+def _parsed_at_end(received: bytes) -> tuple[int, bytes, bytes]:
     parts = _head(received)
     if parts is None or _length(parts[1]) is not None:
         raise SilentError("the answer was cut off")  # whoever gave it has died meanwhile
-    return parts[0], parts[2]
+    return parts

@@ -2,9 +2,18 @@
 
 from .._small_json import loads
 from ..health import DARK, FOREIGN, NO_ADDRESS, SILENT, Health, ProbeResult, result_of
-from .http import DarkError, NoAddressError, NotHttpError, SilentError, exchange, request_bytes
+from .http import (
+    AnotherUserError,
+    Connection,
+    DarkError,
+    NoAddressError,
+    NotHttpError,
+    SilentError,
+)
+from .proof import Proof, ask_for_proof, secret_of
 
 PROBE_TIMEOUT_S = 1.0  # a healthy worker answers in 1 ms; `status` has 3 s for three looks
+UNPROVED = "a program that calls itself our worker and does not prove it"
 
 
 def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> ProbeResult:
@@ -12,30 +21,50 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
 
     `timeout` is in seconds. Never raises for what the other side does.
     """
+    secret = secret_of(data_dir)
+    seen = _seen(host, port, service, data_dir, secret, timeout)
+    if seen.claim is not None and secret_of(data_dir) != secret:
+        return _seen(host, port, service, data_dir, secret_of(data_dir), timeout)  # a new one
+    return seen
+
+
+def _seen(
+    host: str, port: int, service: str, data_dir: str, secret: str, timeout: float
+) -> ProbeResult:
     try:
-        request = request_bytes("GET", "/api/health", host, port)
-        status, body = exchange(host, port, request, timeout)
+        connection = Connection(host, port, timeout)
+        try:
+            proof = ask_for_proof(connection, secret, last=True)
+        finally:
+            connection.close()
     except DarkError:
         return ProbeResult(DARK)
     except NoAddressError as error:
         return ProbeResult(NO_ADDRESS, None, str(error))
     except SilentError as error:
         return ProbeResult(SILENT, None, str(error))
+    except AnotherUserError as error:
+        return ProbeResult(FOREIGN, None, error.who)
     except NotHttpError as error:
         return ProbeResult(FOREIGN, None, f"a program that gives {error}")
-    return classify(status, body, service, data_dir)
+    return judged(proof, service, data_dir)
 
 
-def classify(status: int, body: bytes, service: str, data_dir: str) -> ProbeResult:
-    """Give what an HTTP answer to the health question tells; takes any bytes."""
-    if status != 200:
-        return ProbeResult(FOREIGN, None, f"an HTTP server that answers {status}")
+def judged(proof: Proof, service: str, data_dir: str) -> ProbeResult:
+    """Give what an answer to the health question tells; takes any bytes.
+
+    Who says that it is our worker and has not proved it is foreign, with its `claim`.
+    """
+    if proof.status != 200:
+        return ProbeResult(FOREIGN, None, f"an HTTP server that answers {proof.status}")
     try:
-        health = Health.from_json(loads(body))
+        health = Health.from_json(loads(proof.body))
     except (ValueError, RecursionError):
         return ProbeResult(FOREIGN, None, "an HTTP server that is no worker")
     if health.service != service:
         return ProbeResult(FOREIGN, None, f"the worker of another service, {health.service!r}")
     if health.data_dir != data_dir:
         return ProbeResult(FOREIGN, None, f"a worker of another data dir, {health.data_dir}")
+    if not proof.nonce:
+        return ProbeResult(FOREIGN, None, UNPROVED, health)
     return result_of(health)

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import json
 
-from ..client.http import DarkError, NotHttpError, SilentError, exchange, request_bytes
+from ..client.http import Connection, DarkError, NotHttpError, SilentError
+from ..client.probe import UNPROVED, judged
+from ..client.proof import ASK, SCHEME, Proof, address_bytes, ask_for_proof, keyed_hash
 from ..drivers.ports import ACCEPTED, JOINED, MISSED, REFUSED, SHUTDOWN, UNANSWERED, Reply, Target
 from ..errors import FilesError
+from ..first_edition import known
 from ..settings import Worker
-from .secret import admin_token
+from .secret import admin_token, renew
 
 ASK_TIMEOUT_S = 5.0
 
 
 def ask(worker: Worker, what: str, target: Target, notices: list[str]) -> Reply:
-    """Ask that one worker to hand over or to shut down, with our secret."""
+    """Ask that one worker to hand over or to shut down, on the connection where it proves itself.
+
+    A worker of 0.1, known by the kernel, is asked with the secret, which is a new one afterwards.
+    """
     host, port = target.host or worker.host, target.port or worker.port
     path = "/api/admin/shutdown" if what == SHUTDOWN else "/api/admin/restart"
     body = json.dumps({"instance": target.instance, "why": what}).encode()
+    secret_path = worker.path("token")
     try:
-        token = admin_token(worker.path("token"), notices)
-        headers = f"Authorization: Bearer {token}\r\n"
-        request = request_bytes("POST", path, host, port, body, headers)
-        status, answer = exchange(host, port, request, ASK_TIMEOUT_S)
+        secret = admin_token(secret_path, notices)
+        connection = Connection(host, port, ASK_TIMEOUT_S)
+        try:
+            proof = ask_for_proof(connection, secret)
+            headers = ""
+            if proof.nonce:
+                fields = path.encode(), address_bytes(connection.there), proof.nonce.encode(), body
+                headers = f"Authorization: {SCHEME} {keyed_hash(secret, ASK, *fields)}\r\n"
+            elif _is_first_edition(worker, host, port, proof):
+                headers = f"Authorization: Bearer {secret}\r\n"
+            else:
+                return Reply(REFUSED, UNPROVED)
+            status, _, answer = connection.ask("POST", path, body, headers)
+        finally:
+            connection.close()
+        if not proof.nonce and status == 202:
+            renew(secret_path)
     except DarkError:
         return Reply(MISSED, "the worker is gone")
     except SilentError as error:
@@ -30,6 +50,11 @@ def ask(worker: Worker, what: str, target: Target, notices: list[str]) -> Reply:
     except (NotHttpError, FilesError) as error:
         return Reply(REFUSED, str(error))
     return _reply(status, answer)
+
+
+def _is_first_edition(worker: Worker, host: str, port: int, proof: Proof) -> bool:
+    seen = judged(proof, worker.name, worker.data_dir)
+    return known(worker, host, port, seen).health is not None
 
 
 def _reply(status: int, answer: bytes) -> Reply:
@@ -43,6 +68,6 @@ def _reply(status: int, answer: bytes) -> Reply:
         return Reply(JOINED if said.get("joined") is True else ACCEPTED)
     if status == 409 and code == "another-instance":
         return Reply(MISSED, reason)
-    if status == 503:
+    if status == 503 or code == "prove-again":
         return Reply(UNANSWERED, reason)
     return Reply(REFUSED, reason or f"the worker answered {status} to the ask")

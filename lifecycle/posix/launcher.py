@@ -6,9 +6,9 @@ import os
 import time
 
 from ..client.pid_file_watch import PidFileWatch
-from ..client.probe import PROBE_TIMEOUT_S, probe
+from ..client.probe import PROBE_TIMEOUT_S
 from ..drivers.ports import KILLED, UNANSWERED, Reply, Run, StepResult, Target
-from ..elsewhere import look_elsewhere
+from ..elsewhere import look_at, look_elsewhere
 from ..generation import Generation
 from ..health import SILENT, ProbeResult
 from ..machine.tables import Row
@@ -111,7 +111,7 @@ class PosixLauncher:
     async def probe(self) -> ProbeResult:
         """Ask the port who holds it."""
         worker = self.worker
-        seen = probe(worker.host, worker.port, worker.name, worker.data_dir, PROBE_TIMEOUT_S)
+        seen = look_at(worker, worker.host, worker.port)
         if seen.health is not None and seen.health.managed:
             self.lock.not_free_until = time.monotonic() + RESPAWN_GRACE_S
         if seen.kind == SILENT:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 from .. import files
+from ..client.proof import SECRET_LETTERS, whole_secret
 from ..errors import FilesError
-
-SECRET_BYTES = 32
 
 
 def admin_token(path: str, notices: list[str]) -> str:
@@ -19,9 +18,9 @@ def admin_token(path: str, notices: list[str]) -> str:
     for _ in range(3):
         content = files.read(path)
         if content is None:
-            files.create(path, os.urandom(SECRET_BYTES).hex().encode() + b"\n")
+            files.create(path, _drawn())
             continue
-        text = _whole(content)
+        text = whole_secret(content)
         if text:
             return text
         notices.append(files.set_aside(path))
@@ -31,12 +30,15 @@ def admin_token(path: str, notices: list[str]) -> str:
 def token_now(path: str) -> str:
     """Give the secret in the file, changing nothing; "" when there is none that can be read."""
     try:
-        return _whole(files.read(path) or b"")
+        return whole_secret(files.read(path) or b"")
     except FilesError:
         return ""
 
 
-def _whole(content: bytes) -> str:
-    text = content.decode("ascii", errors="replace").strip()
-    whole = len(text) == 2 * SECRET_BYTES and set(text) <= set("0123456789abcdef")
-    return text if whole else ""
+def renew(path: str) -> None:
+    """Put a new secret in the place of one that has crossed the wire; raises FilesError."""
+    files.replace(path, _drawn())
+
+
+def _drawn() -> bytes:
+    return os.urandom(SECRET_LETTERS // 2).hex().encode() + b"\n"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from incumbent.lifecycle.messages import say
 
 from ..process.descriptors import room
+from .peers import Peers
 from .traffic import Traffic
 
 ACCEPTS_A_TURN = 100  # then those who are connected have their turn
@@ -29,6 +30,7 @@ class Accepting:
     def __init__(self, traffic: Traffic, new_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._traffic, self._new_protocol = traffic, new_protocol
         self.listener: socket.socket | None = None
+        self._peers = Peers()
         self._room = room()
         self._arriving: set[asyncio.Task[object]] = set()
 
@@ -36,12 +38,14 @@ class Accepting:
         """Accept on the listener from now on."""
         self._room = room()
         self.listener = listener
+        self._peers.begin(listener)
         listener.setblocking(False)
         self._listen_again()
 
     def stop(self) -> None:
         """Accept nothing more; who waits, waits in the backlog."""
         self._pause()
+        self._peers.end()
         self.listener = None
 
     async def serve(self, connection: socket.socket) -> None:
@@ -75,7 +79,7 @@ class Accepting:
                     self._wait_for_room("as many connections as there is room for")
                 return
             try:
-                connection, _ = self.listener.accept()
+                connection, address = self.listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -84,6 +88,9 @@ class Accepting:
                 if not self._made_room():
                     self._wait_for_room(error.strerror or type(error).__name__)
                 return
+            if not self._peers.admits(connection, address):
+                connection.close()
+                continue
             connection.setblocking(False)
             arriving = loop.create_task(self._arrive(connection))
             self._arriving.add(arriving)

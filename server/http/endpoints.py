@@ -12,16 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 from incumbent.lifecycle.client.deliver import DATA_DIR_GONE
+from incumbent.lifecycle.client.proof import ASK, SCHEME, address_bytes, keyed_hash, same_secret
 from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
 
 from .admission import Admission
-
-try:
-    from _operator import _compare_digest as same_secret  # `hmac` would load OpenSSL's digests
-except ImportError:  # not CPython
-    from hmac import compare_digest as same_secret  # type: ignore[no-redef]  # its twin
+from .proving import Nonces, nonce_in, proved
 
 HEALTH = "/api/health"
 READINESS = "/api/readiness"
@@ -41,6 +38,7 @@ LOOKED_AT = frozenset(
 READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110: these change nothing
 ASK_LIMIT_BYTES = 10_000
 ACCEPT_TIMEOUT_S = 4.0
+UNPROVED = "an ask proves the data dir's secret: use a command of incumbent 0.2 or later"
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -85,6 +83,12 @@ class Answer(NamedTuple):
     status: int
     said: dict[str, Any]
     allow: str = ""
+    proof: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        """What is said, as it is sent."""
+        return json.dumps(self.said).encode()
 
 
 class Endpoints:
@@ -93,6 +97,7 @@ class Endpoints:
     def __init__(self, control: WorkerControl, hosts: frozenset[bytes]) -> None:
         self._control = control
         self._admission = Admission(hosts)
+        self._nonces = Nonces()
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
         self._pages: Asgi | None = None
@@ -146,7 +151,17 @@ class Endpoints:
             await _send(scope, send, _GONE)
 
     async def _ours(self, scope: Any, receive: Any, send: Any) -> None:
-        await _send(scope, send, await self._answer(scope, receive))
+        answer = await self._answer(scope, receive)
+        if scope["path"] == HEALTH and answer.status == 200:
+            answer = answer._replace(proof=self._proof(scope, answer))
+        await _send(scope, send, answer)
+
+    def _proof(self, scope: Any, answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
+        nonce, secret = nonce_in(scope["headers"]), self._control.token
+        if not nonce or not secret:
+            return ()
+        ours = self._nonces.draw(scope["client"])
+        return proved(secret, nonce, ours, scope["server"], answer.body)
 
     async def _look(self, scope: Any, receive: Any, send: Any) -> None:
         """Show the page, whose modules nobody pays for who does not look."""
@@ -188,14 +203,30 @@ class Endpoints:
         ready = has_data and self._control.state in states.SERVING_STATES
         return Answer(200 if ready else 503, {"ready": ready, "state": self._control.state})
 
-    async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
+    def _unproved(self, scope: Any, body: bytes) -> Answer | None:
+        """Give why an ask is refused that its sender has not proved to be allowed."""
         given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
-        secret = given.removeprefix(b"Bearer ").strip()
-        # An empty secret is none: whoever says nothing must not know it.
-        if not secret or not same_secret(secret, self._control.token.encode()):
-            return _refusal(401, "unauthorized", "the token of the data dir is needed")
+        scheme, _, proof = given.partition(b" ")
+        secret = self._control.token
+        if scheme != SCHEME.encode() or not secret:
+            return _refusal(401, "unauthorized", UNPROVED)
+        nonce = self._nonces.spend(scope["client"])
+        if not nonce:
+            return _refusal(401, "prove-again", "the connection has changed hands; ask once more")
+        fields = scope["path"].encode(), address_bytes(scope["server"]), nonce.encode(), body
+        if not same_secret(proof, keyed_hash(secret, ASK, *fields)):
+            return _refusal(401, "unauthorized", "the proof is wrong")
+        return None
+
+    async def _admin(self, what: str, scope: Any, receive: Any) -> Answer:
         try:
             body = await _body(receive)
+        except ValueError:
+            return _refusal(400, "malformed", "the ask is no JSON object")
+        refused = self._unproved(scope, body)
+        if refused is not None:
+            return refused
+        try:
             said = json.loads(body) if body else {}
             if not isinstance(said, dict):
                 raise ValueError
@@ -253,8 +284,9 @@ async def _send(scope: Any, send: Any, answer: Answer) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
         return
-    body = json.dumps(answer.said).encode()
+    body = answer.body
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers += answer.proof
     if answer.allow:
         headers.append((b"allow", answer.allow.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

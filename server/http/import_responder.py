@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
 
+from incumbent.lifecycle.client.proof import NONCE_BYTES
+
 from .admission import Admission
+from .peers import Peers
+from .proving import Headers, nonce_in, proved
 
 HEALTH = b"GET /api/health HTTP/1."
 READINESS = b"GET /api/readiness HTTP/1."
@@ -30,9 +35,11 @@ class ImportResponder:
         listener: socket.socket,
         hosts: frozenset[bytes],
         report: Callable[[], dict[str, object]],
+        secret: Callable[[], str],
     ) -> None:
         self._listener = listener.dup()
-        self._admission, self._report = Admission(hosts), report
+        self._peers = Peers()
+        self._admission, self._report, self._secret = Admission(hosts), report, secret
         self._wake, self._told = socket.socketpair()
         self.aside: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -40,6 +47,7 @@ class ImportResponder:
     def start(self) -> None:
         """Begin to answer."""
         self._listener.setblocking(False)
+        self._peers.begin(self._listener)
         self._thread.start()
 
     def stop(self) -> list[socket.socket]:
@@ -49,6 +57,7 @@ class ImportResponder:
         self._thread.join()
         self._wake.close()
         self._listener.close()
+        self._peers.end()
         return self.aside
 
     def _serve(self) -> None:
@@ -57,10 +66,12 @@ class ImportResponder:
             if self._wake in readable:
                 return
             try:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
             except OSError:
                 continue
-            if not self._answered(connection):
+            if not self._peers.admits(connection, address):
+                connection.close()
+            elif not self._answered(connection):
                 self.aside.append(connection)
 
     def _answered(self, connection: socket.socket) -> bool:
@@ -74,21 +85,27 @@ class ImportResponder:
         with contextlib.suppress(OSError):
             asked = _head(connection, time.monotonic() + PATIENCE_S)
             if asked:
-                connection.sendall(_response(*self._answer(asked)))
+                connection.sendall(self._answer(asked, connection.getsockname()))
         connection.close()
         return True
 
-    def _answer(self, asked: bytes) -> tuple[str, dict[str, object]]:
+    def _answer(self, asked: bytes, address: tuple[object, ...]) -> bytes:
         path = asked.split(b" ", 2)[1].decode()
         lines = [line.partition(b":") for line in asked.split(b"\r\n")[1:]]
         headers = [(name.lower(), value.strip()) for name, _, value in lines]
         refused = self._admission.refusal(path, headers)
         if refused is not None:
-            return "403 Forbidden", {"error": refused.error, "code": refused.code}
+            return _response("403 Forbidden", {"error": refused.error, "code": refused.code})
         report = self._report()
-        if asked.startswith(HEALTH):
-            return "200 OK", report
-        return "503 Service Unavailable", {"ready": False, "state": report["state"]}
+        if not asked.startswith(HEALTH):
+            said = {"ready": False, "state": report["state"]}
+            return _response("503 Service Unavailable", said)
+        theirs, secret = nonce_in(headers), self._secret()
+        if not theirs or not secret:
+            return _response("200 OK", report)
+        ours = os.urandom(NONCE_BYTES).hex()
+        proof = proved(secret, theirs, ours, address, json.dumps(report).encode())
+        return _response("200 OK", report, proof)
 
 
 def _head(connection: socket.socket, deadline: float) -> bytes:
@@ -103,8 +120,8 @@ def _head(connection: socket.socket, deadline: float) -> bytes:
     return asked
 
 
-def _response(status: str, said: dict[str, object]) -> bytes:
+def _response(status: str, said: dict[str, object], proof: Headers = ()) -> bytes:
     body = json.dumps(said).encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
-    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body
+    head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n" % status.encode()
+    head += b"".join(b"%s: %s\r\n" % header for header in proof)
+    return b"%sContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (head, len(body), body)

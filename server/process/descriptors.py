@@ -9,7 +9,7 @@ try:
 except ImportError:  # a platform without such limits
     resource = None  # type: ignore[assignment]
 
-RESERVE = 64  # for the app's files, a successor's pipes, the lock; a quarter where few are allowed
+RESERVE = 64  # for the app's files, a successor's pipes, the lock; a half where few are allowed
 MANY = 1 << 20  # where no limit is set
 
 
@@ -29,4 +29,4 @@ def room() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MANY
-    return max(soft - min(RESERVE, soft // 4), 1)
+    return max(soft - min(RESERVE, soft // 2), 1)

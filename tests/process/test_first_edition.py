@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ import pytest
 from incumbent.lifecycle.lock.process_identity import start_token
 
 from .. import isolation
-from ..world import RUN_S, World, eventually
+from ..world import RUN_S, World, bystander, eventually
 
 pytestmark = pytest.mark.process
 
@@ -168,7 +171,61 @@ def test_a_hook_of_the_first_edition_delivers_to_a_worker_of_ours(editions: Edit
     assert editions.recorded() == ["Old"]
 
 
-def test_the_first_edition_stops_a_worker_of_ours(editions: Editions):
+def test_the_first_edition_is_told_why_it_stops_no_worker_of_ours(editions: Editions):
     pid = editions.start()
+    done = editions.type("stop", old=True)
+    assert done.returncode == 1
+    assert "use a command of incumbent 0.2 or later" in done.stderr
+    assert editions.world.health().pid == pid
+
+
+@pytest.mark.parametrize("command", ["restart", "stop"])
+def test_the_secret_that_crossed_the_wire_is_another_one_afterwards(
+    editions: Editions, old: int, command
+):
+    token = editions.world.data_dir / "token"
+    before = token.read_text()
+    done = editions.type(command)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: start_token(old) is None, "the worker of the first edition ends")
+    assert token.read_text() != before
+    assert len(token.read_text()) == len(before)
+    assert token.stat().st_mode & 0o777 == 0o600
+
+
+def test_who_is_no_worker_of_the_first_edition_by_the_kernel_is_not_asked(editions: Editions):
+    """It says what one says, and the PID file names it; another process has the socket."""
+    pid = editions.start(old=True)
+    report = json.dumps(editions.world.get("/api/health")).encode()
     assert editions.type("stop", old=True).returncode == 0
     eventually(lambda: start_token(pid) is None, "it ends")
+    world, heard = editions.world, []
+    with bystander() as other, socket.create_server(("127.0.0.1", world.port)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        heard.append(connection.recv(65536))
+                        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(report)
+                        connection.sendall(head + report.replace(b"%d" % pid, b"%d" % other.pid))
+
+        named = {"pid": other.pid, "start": start_token(other.pid), "version": "0.1.0"}
+        (world.data_dir / "worker.pid").write_text(json.dumps(named | {"port": world.port}))
+        serving = threading.Thread(target=serve)
+        serving.start()
+        try:
+            for command in ("restart", "stop", "hook"):
+                done = editions.type(command, *(["Event"] if command == "hook" else []))
+                assert (done.returncode, "does not prove it" in done.stderr) == (
+                    0 if command == "hook" else 1,
+                    True,
+                ), done
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join()
+    assert heard
+    assert all(asked.startswith(b"GET /api/health ") for asked in heard)
+    token = (world.data_dir / "token").read_text().strip()
+    assert token.encode() not in b"".join(heard)

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from incumbent.lifecycle.client.deliver import envelope, new_id
+from incumbent.lifecycle.drivers.ports import ACCEPTED, RESTART, Reply, Target
 from incumbent.lifecycle.lock.process_identity import is_stopped, start_token
-from incumbent.lifecycle.settings import LEASE_S
+from incumbent.lifecycle.posix.admin_call import ask
+from incumbent.lifecycle.settings import LEASE_S, Worker
 
 from .. import isolation
 from ..world import RUN_S, App, World, eventually
@@ -398,7 +400,7 @@ def stopped(places: Places) -> Iterator[int]:
 
 
 def test_a_worker_behind_a_stopped_guard_answers_at_once(places: Places, pid: int, stopped: int):
-    assert ask_restart(places) == 202
+    assert ask_restart(places).kind == ACCEPTED
     slowest, asked = 0.0, time.monotonic()
     while not places.world.get("/api/health")["refusal"]:
         began = time.monotonic()
@@ -421,15 +423,11 @@ def test_a_launch_behind_a_stopped_guard_says_whom_to_wake(places: Places, stopp
     assert places.type("start").returncode == 0
 
 
-def ask_restart(places: Places) -> int:
-    token = (places.world.data_dir / "token").read_text().strip()
-    connection = http.client.HTTPConnection("127.0.0.1", places.world.port, timeout=10)
-    try:
-        headers = {"Authorization": f"Bearer {token}"}
-        connection.request("POST", "/api/admin/restart", b"{}", headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+def ask_restart(places: Places) -> Reply:
+    world = places.world
+    worker = Worker(data_dir=str(world.data_dir), port=world.port)
+    instance = world.get("/api/health")["instance"]
+    return ask(worker, RESTART, Target(instance, worker.host, worker.port), [])
 
 
 @pytest.mark.usefixtures("pid")

@@ -111,6 +111,6 @@ def test_the_source_distribution_holds_what_a_contributor_needs(tmp_path):
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    tops = {"Makefile", "constraints.txt", "LICENSE", "README.md", "CHANGELOG.md"}
+    tops = {"Makefile", "constraints.txt", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"}
     assert here | tops <= held
     assert not [name for name in held if name.startswith((".venv", ".git/", "build", "dist"))]

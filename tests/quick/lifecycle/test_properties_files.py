@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incumbent.lifecycle import files
-from incumbent.lifecycle.client.probe import classify
+from incumbent.lifecycle.client.probe import judged
+from incumbent.lifecycle.client.proof import Proof
 from incumbent.lifecycle.errors import IncumbentError, SettingsError
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import (
@@ -150,7 +151,7 @@ RECORD_BYTES = encoded(
 @PROFILE
 @given(anything_like(HEALTH_BYTES), st.integers(0, 999))
 def test_any_answer_is_classified_and_only_a_whole_one_of_ours_is_no_foreigner(content, status):
-    seen = classify(status if status % 3 else 200, content, "incumbent", "/data")
+    seen = judged(Proof(status if status % 3 else 200, content, "n"), "incumbent", "/data")
     assert seen.kind in (FOREIGN, WORKER_STARTING, WORKER_SERVING, WORKER_LEAVING)
     if seen.kind == FOREIGN:
         assert seen.health is None

@@ -14,6 +14,7 @@ from incumbent.lifecycle.client.deliver import (
 )
 
 from ....isolation import Sandbox
+from ....proving import keep_secret, proving
 from .test_probe import answering, http, saying
 
 HOST = "127.0.0.1"
@@ -22,8 +23,13 @@ SHORT_S = 0.05
 
 
 def told(sandbox: Sandbox, status: str, body: bytes = b"") -> tuple[str, str]:
-    with answering(sandbox.port, saying(http(body, status))):
-        return deliver(HOST, sandbox.port, b"{}", PATIENCE_S)
+    with answering(sandbox.port, proving(b"{}", saying(http(body, status)))):
+        return delivered(sandbox)
+
+
+def delivered(sandbox: Sandbox, seconds: float = PATIENCE_S) -> tuple[str, str]:
+    data_dir = keep_secret(sandbox.data_dir)
+    return deliver(HOST, sandbox.port, data_dir, b'{"a": "secret"}', seconds)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -52,7 +58,7 @@ def test_the_apps_own_reason_is_told(sandbox: Sandbox):
 
 
 def test_where_nobody_listens_it_is_undelivered(sandbox: Sandbox):
-    said = deliver(HOST, sandbox.port, b"{}", PATIENCE_S)
+    said = delivered(sandbox)
     assert said == (UNDELIVERED, f"nothing listens on {HOST}:{sandbox.port}")
 
 
@@ -62,10 +68,30 @@ def test_where_nobody_answers_it_is_undelivered(sandbox: Sandbox):
             continue
 
     with answering(sandbox.port, mute):
-        kind, why = deliver(HOST, sandbox.port, b"{}", SHORT_S)
+        kind, why = delivered(sandbox, SHORT_S)
     assert (kind, why) == (UNDELIVERED, "no answer in time")
 
 
 def test_where_something_else_speaks_it_is_undelivered(sandbox: Sandbox):
     with answering(sandbox.port, saying(b"+OK\r\n")):
-        assert deliver(HOST, sandbox.port, b"{}", PATIENCE_S)[0] == UNDELIVERED
+        assert delivered(sandbox)[0] == UNDELIVERED
+
+
+@pytest.mark.parametrize("proves", [False, True])
+def test_who_does_not_prove_itself_gets_no_event(sandbox: Sandbox, proves: bool):
+    heard: list[bytes] = []
+
+    def listen_on(connection: socket.socket) -> None:
+        while more := connection.recv(65536):
+            heard.append(more)
+
+    def serve(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536))
+        connection.sendall(http(b'{"status": "ok"}'))
+        listen_on(connection)
+
+    other = proving(b"{}", listen_on, secret="ef" * 32)
+    with answering(sandbox.port, other if proves else serve):
+        kind, why = delivered(sandbox)
+    assert (kind, "does not prove that it is our worker" in why) == (FAILED, True)
+    assert b"secret" not in b"".join(heard)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from incumbent.lifecycle.client.http import ANSWER_LIMIT_BYTES, DarkError, exchange
-from incumbent.lifecycle.client.probe import classify, probe
+from incumbent.lifecycle.client.http import ANSWER_LIMIT_BYTES, Connection, DarkError
+from incumbent.lifecycle.client.probe import UNPROVED, judged, probe
+from incumbent.lifecycle.client.proof import Proof
 from incumbent.lifecycle.health import (
     DARK,
     FOREIGN,
@@ -20,10 +21,12 @@ from incumbent.lifecycle.health import (
     WORKER_SERVING,
     WORKER_STARTING,
     Health,
+    ProbeResult,
 )
 from incumbent.lifecycle.machine import states
 
 from ....isolation import Sandbox
+from ....proving import keep_secret, proof_of, proving
 
 PATIENCE_S = 0.3
 LIMIT_S = 5.0  # a probe that honours its deadline is back long before, also on a busy machine
@@ -79,13 +82,28 @@ def saying(*parts: bytes) -> Server:
     return serve
 
 
+def told(body: bytes) -> ProbeResult:
+    """Give what this report tells of who has proved itself."""
+    return judged(Proof(200, body, "a nonce"), "s", "/d")
+
+
+def report(sandbox: Sandbox) -> bytes:
+    """Give the report of a healthy worker of this sandbox."""
+    return json.dumps(health(dataDir=str(sandbox.data_dir))).encode()
+
+
 def looked(sandbox: Sandbox, serve: Server) -> str:
     """Give what a probe sees on a port that is served so."""
     began = time.monotonic()
     with answering(sandbox.port, serve):
-        seen = probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S)
+        seen = seen_at(sandbox)
         assert time.monotonic() - began < LIMIT_S
     return seen.kind
+
+
+def seen_at(sandbox: Sandbox, host: str = "127.0.0.1") -> ProbeResult:
+    """Give what a probe sees there that knows the secret."""
+    return probe(host, sandbox.port, "s", keep_secret(sandbox.data_dir), PATIENCE_S)
 
 
 def test_a_closed_port_is_dark(sandbox):
@@ -93,22 +111,89 @@ def test_a_closed_port_is_dark(sandbox):
 
 
 def test_a_healthy_worker_is_serving(sandbox):
-    answer = http(json.dumps(health()).encode())
-    with answering(sandbox.port, saying(answer)):
-        seen = probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S)
+    with answering(sandbox.port, proving(report(sandbox))):
+        seen = seen_at(sandbox)
     assert seen.kind == WORKER_SERVING
     assert (seen.health.pid, seen.health.version) == (4711, "1.0.0")
 
 
 def test_an_answer_in_small_pieces_is_understood(sandbox):
-    answer = http(json.dumps(health()).encode())
-    pieces = [answer[i : i + 7] for i in range(0, len(answer), 7)]
-    assert looked(sandbox, saying(*pieces)) == WORKER_SERVING
+    def serve(connection: socket.socket) -> None:
+        body = report(sandbox)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(body)
+        head += proof_of(connection.recv(65536), connection.getsockname(), body)
+        answer = head + b"\r\n" + body
+        for i in range(0, len(answer), 7):
+            connection.sendall(answer[i : i + 7])
+
+    assert looked(sandbox, serve) == WORKER_SERVING
 
 
-def test_an_answer_that_ends_with_its_connection_is_understood(sandbox):
-    answer = http(json.dumps(health()).encode(), length=False)
-    assert looked(sandbox, saying(answer)) == WORKER_SERVING
+@pytest.mark.parametrize("length", [True, False])
+def test_who_proves_nothing_is_foreign_whatever_it_says(sandbox, length):
+    with answering(sandbox.port, saying(http(report(sandbox), length=length))):
+        seen = seen_at(sandbox)
+    assert (seen.kind, seen.health, seen.detail) == (FOREIGN, None, UNPROVED)
+    assert seen.claim.pid == 4711
+
+
+def test_who_has_another_secret_is_foreign(sandbox):
+    assert looked(sandbox, proving(report(sandbox), secret="ef" * 32)) == FOREIGN
+
+
+def test_without_a_secret_nobody_is_believed(sandbox):
+    def serve(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536))
+        connection.sendall(http(report(sandbox)))
+
+    heard: list[bytes] = []
+    with answering(sandbox.port, serve):
+        seen = probe("127.0.0.1", sandbox.port, "s", str(sandbox.data_dir), PATIENCE_S)
+    assert seen.kind == FOREIGN
+    assert b"incumbent-nonce" not in heard[0]
+
+
+def test_a_proof_that_was_heard_before_is_none(sandbox):
+    """It is over the client's nonce, which is another one each time."""
+    answers: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        body = report(sandbox)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(body)
+        head += proof_of(connection.recv(65536), connection.getsockname(), body)
+        answers.append(head + b"\r\n" + body)
+        connection.sendall(answers[0])
+
+    assert looked(sandbox, serve) == WORKER_SERVING
+    assert looked(sandbox, serve) == FOREIGN
+
+
+def test_a_relay_to_the_worker_on_another_port_is_foreign(sandbox):
+    def relay(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", worker.getsockname()[1]), LIMIT_S) as beyond:
+            beyond.sendall(connection.recv(65536))
+            connection.sendall(beyond.recv(65536))
+
+    def serve() -> None:
+        connection, _ = worker.accept()
+        with connection:
+            proving(report(sandbox))(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as worker:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        assert looked(sandbox, relay) == FOREIGN
+        serving.join(LIMIT_S)
+
+
+def test_a_report_that_was_changed_on_its_way_is_foreign(sandbox):
+    def serve(connection: socket.socket) -> None:
+        body = report(sandbox)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(body)
+        head += proof_of(connection.recv(65536), connection.getsockname(), body)
+        connection.sendall(head + b"\r\n" + body.replace(b"4711", b"4712"))
+
+    assert looked(sandbox, serve) == FOREIGN
 
 
 @pytest.mark.slow
@@ -218,10 +303,9 @@ def test_another_http_server_is_foreign(sandbox, answer):
 
 
 def test_a_worker_on_the_other_loopback_is_understood(sandbox):
-    answer = http(json.dumps(health()).encode())
     try:
-        with answering(sandbox.port, saying(answer), host="::1"):
-            assert probe("::1", sandbox.port, "s", "/d", PATIENCE_S).kind == WORKER_SERVING
+        with answering(sandbox.port, proving(report(sandbox)), host="::1"):
+            assert seen_at(sandbox, "::1").kind == WORKER_SERVING
     except OSError:
         pytest.skip("no IPv6 here")
 
@@ -242,7 +326,7 @@ def test_a_connection_to_oneself_is_dark():
         port = unused.getsockname()[1] & ~1
     for _ in range(30_000):
         with pytest.raises(DarkError):
-            exchange("127.0.0.1", port, b"GET / HTTP/1.1\r\n\r\n", PATIENCE_S)
+            Connection("127.0.0.1", port, PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +346,7 @@ def test_a_connection_to_oneself_is_dark():
     ],
 )
 def test_the_state_tells_where_the_worker_stands(state, kind):
-    assert classify(200, json.dumps(health(state=state)).encode(), "s", "/d").kind == kind
+    assert told(json.dumps(health(state=state)).encode()).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -282,14 +366,14 @@ def test_the_state_tells_where_the_worker_stands(state, kind):
     ],
 )
 def test_a_report_with_one_wrong_field_is_foreign(says):
-    assert classify(200, json.dumps(health(**says)).encode(), "s", "/d").kind == FOREIGN
+    assert told(json.dumps(health(**says)).encode()).kind == FOREIGN
 
 
 def test_what_a_newer_worker_tells_on_top_does_not_disturb():
     body = json.dumps(health(news={"of": ["tomorrow"]})).encode()
-    assert classify(200, body, "s", "/d").kind == WORKER_SERVING
+    assert told(body).kind == WORKER_SERVING
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 200_000, b"null", b"1e999"])
 def test_a_body_that_is_no_report_is_foreign(body):
-    assert classify(200, body, "s", "/d").kind == FOREIGN
+    assert told(body).kind == FOREIGN

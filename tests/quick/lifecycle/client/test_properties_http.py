@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incumbent.lifecycle.client.http import (
+    Connection,
     DarkError,
     NotHttpError,
     SilentError,
-    exchange,
-    request_bytes,
 )
 from incumbent.lifecycle.client.probe import probe
 from incumbent.lifecycle.health import DARK, FOREIGN, SILENT
@@ -25,7 +24,15 @@ PROFILE = settings(derandomize=False, print_blob=True, deadline=None, max_exampl
 PATIENCE_S = 2.0
 ENOUGH_S = PATIENCE_S + 3.0  # past this the deadline did not hold
 
-QUESTION = request_bytes("GET", "/api/health", "127.0.0.1", 1)
+
+def exchange(port: int) -> tuple[int, bytes]:
+    """Give the status and the body of one answer."""
+    connection = Connection("127.0.0.1", port, PATIENCE_S)
+    try:
+        status, _, body = connection.ask("GET", "/api/health")
+    finally:
+        connection.close()
+    return status, body
 
 
 class Neighbour:
@@ -108,7 +115,7 @@ def test_any_bytes_in_any_pieces_end_in_an_answer_or_a_named_error(neighbour, da
     neighbour.hears = data.draw(st.booleans())
     begun = time.monotonic()
     try:
-        status, body = exchange("127.0.0.1", neighbour.port, QUESTION, PATIENCE_S)
+        status, body = exchange(neighbour.port)
     except (SilentError, NotHttpError):
         pass
     else:
@@ -128,7 +135,7 @@ def test_a_whole_answer_is_given_whole_however_it_is_cut(neighbour, data):
     whole = b"HTTP/1.1 %d X\r\nServer: y\r\n%s: %d\r\n\r\n" % (status, name, len(body)) + body
     neighbour.pieces = data.draw(pieces_of(whole + extra))
     neighbour.hears = True
-    assert exchange("127.0.0.1", neighbour.port, QUESTION, PATIENCE_S) == (status, body)
+    assert exchange(neighbour.port) == (status, body)
 
 
 @PROFILE
@@ -146,9 +153,9 @@ def test_an_answer_without_end_is_given_up(neighbour):
     neighbour.pieces = [b"HTTP/1.1 200 OK\r\n\r\n", *([b"x" * 65536] * 40)]
     neighbour.hears = True
     with pytest.raises(NotHttpError):
-        exchange("127.0.0.1", neighbour.port, QUESTION, PATIENCE_S)
+        exchange(neighbour.port)
 
 
 def test_a_closed_port_is_dark(sandbox):
     with pytest.raises(DarkError):
-        exchange("127.0.0.1", sandbox.port, QUESTION, PATIENCE_S)
+        exchange(sandbox.port)

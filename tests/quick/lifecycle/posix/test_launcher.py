@@ -10,11 +10,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from incumbent.lifecycle.client.probe import UNPROVED
+from incumbent.lifecycle.client.proof import ASK, keyed_hash
 from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     MISSED,
@@ -34,6 +36,7 @@ from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
 from ....isolation import Sandbox
+from ....proving import NONCE, SECRET, keep_secret, proving
 from ....world import eventually
 from ..client.test_probe import answering, http, saying
 
@@ -53,7 +56,6 @@ def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_call, "ASK_TIMEOUT_S", SHORT_S)
     for name in ("CHILD_GRACE_S", "MARGIN_S"):
         monkeypatch.setattr(launched_children, name, SHORT_S)
 
@@ -71,8 +73,16 @@ def asked(worker: Worker, what: str = "restart") -> Reply:
 
 
 def answered(worker: Worker, status: str, **says: object) -> Reply:
-    with answering(worker.port, saying(http(json.dumps(says).encode(), status))):
+    with answering(worker.port, proves(worker, saying(http(json.dumps(says).encode(), status)))):
         return asked(worker)
+
+
+def proves(
+    worker: Worker, then: Callable[[socket.socket], None]
+) -> Callable[[socket.socket], None]:
+    """Give a server that proves itself to be this worker, then does something else."""
+    keep_secret(Path(worker.data_dir))
+    return proving(b"{}", then)
 
 
 def test_a_202_is_accepted(worker: Worker):
@@ -84,7 +94,8 @@ def test_a_503_is_no_answer_and_no_refusal(worker: Worker):
     assert reply == Reply(UNANSWERED, "busy just now")
 
 
-def test_silence_is_no_answer_and_no_refusal(worker: Worker):
+def test_silence_is_no_answer_and_no_refusal(worker: Worker, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(admin_call, "ASK_TIMEOUT_S", SHORT_S)
     ended = threading.Event()
     with answering(worker.port, lambda _: waits(ended)):
         reply = asked(worker)
@@ -117,7 +128,7 @@ def test_every_other_answer_is_a_refusal_with_its_reason(worker: Worker, status:
 
 @pytest.mark.parametrize("body", [b"", b"no", b"[1]", b"[" * 9000, b"{}"])
 def test_a_refusal_without_a_reason_has_its_status(worker: Worker, body: bytes):
-    with answering(worker.port, saying(http(body, "400 Bad Request"))):
+    with answering(worker.port, proves(worker, saying(http(body, "400 Bad Request")))):
         assert asked(worker) == Reply(REFUSED, "the worker answered 400 to the ask")
 
 
@@ -134,7 +145,7 @@ def test_what_does_not_speak_http_refuses(worker: Worker):
         ("shutdown", "/api/admin/shutdown"),
     ],
 )
-def test_an_ask_names_what_it_wants_of_whom_and_knows_the_secret(
+def test_an_ask_names_what_it_wants_of_whom_and_proves_the_secret(
     worker: Worker, what: str, path: str
 ):
     heard: list[bytes] = []
@@ -143,13 +154,36 @@ def test_an_ask_names_what_it_wants_of_whom_and_knows_the_secret(
         heard.append(connection.recv(65536))
         connection.sendall(PEERS_ANSWER)
 
-    with answering(worker.port, serve):
+    with answering(worker.port, proves(worker, serve)):
         assert asked(worker, what).kind == ACCEPTED
     head, _, body = heard[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == f"POST {path} HTTP/1.1"
-    assert f"Authorization: Bearer {Path(worker.path('token')).read_text().strip()}" in lines
+    address = f"127.0.0.1:{worker.port}".encode()
+    proof = keyed_hash(SECRET, ASK, path.encode(), address, NONCE.encode(), body)
+    assert f"Authorization: Incumbent {proof}" in lines
     assert json.loads(body) == {"instance": "that one", "why": what}
+
+
+def test_who_does_not_prove_itself_is_asked_for_nothing(worker: Worker):
+    heard: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536))
+        connection.sendall(http(b'{"status": "ok"}'))
+        while more := connection.recv(65536):
+            heard.append(more)
+
+    secret = keep_secret(Path(worker.data_dir)) and SECRET
+    with answering(worker.port, serve):
+        assert asked(worker) == Reply(REFUSED, UNPROVED)
+    assert len(heard) == 1
+    assert secret.encode() not in heard[0]
+
+
+def test_a_connection_that_changed_hands_is_no_refusal(worker: Worker):
+    reply = answered(worker, "401 Unauthorized", error="once more", code="prove-again")
+    assert reply == Reply(UNANSWERED, "once more")
 
 
 # To wait for a child.
@@ -217,7 +251,7 @@ def report(worker: Worker, pid: int, state: str) -> bytes:
         pid=pid, version="1.0.0", state=state, since=1.0, instance="i", service=worker.name,
         data_dir=worker.data_dir, port=worker.port, worker_path="/w", app="a:b",
     )  # fmt: skip
-    return http(json.dumps(said.to_json()).encode())
+    return json.dumps(said.to_json()).encode()
 
 
 def watched_up(launcher: PosixLauncher, code: str, pid: int, state: str) -> tuple[Child, ChildExit]:
@@ -225,7 +259,8 @@ def watched_up(launcher: PosixLauncher, code: str, pid: int, state: str) -> tupl
     launcher.worker.start_timeout = NO_END_S
     with child_of(launcher, code) as child:
         answer = report(launcher.worker, pid or child.pid, state)
-        with answering(launcher.worker.port, saying(answer)):
+        keep_secret(Path(launcher.worker.data_dir))
+        with answering(launcher.worker.port, proving(answer)):
             return child, run_blocking(launcher.children.watch(child))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
-from incumbent.lifecycle.posix.secret import SECRET_BYTES, admin_token, token_now
+from incumbent.lifecycle.posix.secret import admin_token, token_now
 
 PROGRAM = (
     "import sys; from incumbent.lifecycle.posix.secret import *; "
@@ -20,7 +20,7 @@ PROGRAM = (
 def test_the_secret_is_made_once(data_dir):
     path = data_dir / "token"
     first = admin_token(str(path), [])
-    assert len(bytes.fromhex(first)) == SECRET_BYTES
+    assert len(bytes.fromhex(first)) == 32
     assert admin_token(str(path), []) == first
 
 
@@ -50,7 +50,7 @@ def test_processes_that_make_it_at_once_get_the_same(data_dir):
 def test_a_corrupt_secret_is_set_aside(data_dir, content):
     path = data_dir / "token"
     path.write_bytes(content)
-    assert len(bytes.fromhex(admin_token(str(path), []))) == SECRET_BYTES
+    assert len(bytes.fromhex(admin_token(str(path), []))) == 32
     [aside] = data_dir.glob("token.corrupt-*")
     assert aside.read_bytes() == content
 

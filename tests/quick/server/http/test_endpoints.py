@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 
+from incumbent.lifecycle.client.proof import ASK, REPORT, keyed_hash
 from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
 from incumbent.server.http.endpoints import Endpoints
 
+ADDRESS = ("127.0.0.1", 20001)
 HOST = b"127.0.0.1:20001"
 SECRET = "ab" * 32
 LIMIT_S = 10.0
@@ -20,7 +22,11 @@ LIMIT_S = 10.0
 class Answer(NamedTuple):
     status: int
     body: bytes
-    names: frozenset[bytes] = frozenset()
+    headers: Mapping[bytes, bytes]
+
+    @property
+    def names(self) -> frozenset[bytes]:
+        return frozenset(self.headers)
 
     @property
     def said(self) -> Any:
@@ -85,12 +91,11 @@ async def call(
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
         "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
-        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1), "server": None,
+        "root_path": "", "headers": list(headers), "client": ("127.0.0.1", 1), "server": ADDRESS,
     }  # fmt: skip
     await asyncio.wait_for(endpoints(scope, receive, send), LIMIT_S)
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
-    names = frozenset(name for name, _ in sent[0]["headers"])
-    return Answer(sent[0]["status"], content, names)
+    return Answer(sent[0]["status"], content, dict(sent[0]["headers"]))
 
 
 def answer(control: WorkerControl, path: str, *, opened: bool = True, **request: Any) -> Answer:
@@ -106,15 +111,124 @@ def answer(control: WorkerControl, path: str, *, opened: bool = True, **request:
 def admin(
     control: WorkerControl, what: str = "restart", secret: str = SECRET, **said: object
 ) -> Answer:
-    headers = ((b"host", HOST), (b"authorization", f"Bearer {secret}".encode()))
-    body = json.dumps(said).encode()
-    return answer(control, f"/api/admin/{what}", method="POST", body=body, headers=headers)
+    return asked(control, f"/api/admin/{what}", json.dumps(said).encode(), secret)
+
+
+def asked(control: WorkerControl, path: str, body: bytes, secret: str = SECRET) -> Answer:
+    """Give the answer to an ask that is proved by this secret."""
+
+    async def run() -> Answer:
+        endpoints = Endpoints(control, frozenset({HOST, b"localhost"}))
+        endpoints.open(hosted)
+        nonce = await drawn(endpoints)
+        headers = [(b"host", HOST), proof(path, body, nonce, secret)]
+        return await call(endpoints, path, method="POST", body=body, headers=headers)
+
+    return asyncio.run(run())
+
+
+async def drawn(endpoints: Endpoints) -> bytes:
+    """Give the worker's nonce of the test's one connection."""
+    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
+    answer = await call(endpoints, "/api/health", headers=headers)
+    return answer.headers.get(b"incumbent-nonce", b"")
+
+
+def proof(path: str, body: bytes, nonce: bytes, secret: str = SECRET) -> tuple[bytes, bytes]:
+    """Give the header that proves an ask."""
+    hashed = keyed_hash(secret, ASK, path.encode(), HOST, nonce, body)
+    return b"authorization", f"Incumbent {hashed}".encode()
 
 
 def test_health_tells_who_answers():
     said = answer(WorkerControl(), "/api/health").said
     assert (said["pid"], said["version"], said["instance"]) == (1, "1.0.0", "this-one")
     assert said["versionSource"] == "app"
+
+
+def test_health_is_proved_to_who_sends_a_nonce():
+    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
+    told = answer(WorkerControl(), "/api/health", headers=headers)
+    fields = b"mine", told.headers[b"incumbent-nonce"], HOST, told.body
+    assert told.headers[b"incumbent-proof"].decode() == keyed_hash(SECRET, REPORT, *fields)
+    assert SECRET.encode() not in told.body
+
+
+@pytest.mark.parametrize(
+    "nonces", [[], [b""], [b"mine", b"mine"], [b"x" * 257]], ids=["none", "empty", "two", "long"]
+)
+def test_nothing_is_proved_to_who_sends_no_nonce(nonces):
+    headers = [(b"host", HOST), *((b"incumbent-nonce", nonce) for nonce in nonces)]
+    told = answer(WorkerControl(), "/api/health", headers=headers)
+    assert told.status == 200
+    assert told.names == {b"content-type", b"content-length"}
+
+
+def test_without_a_secret_nothing_can_be_proved():
+    control = WorkerControl()
+    control.token = ""
+    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
+    assert b"incumbent-proof" not in answer(control, "/api/health", headers=headers).names
+
+
+PATH = "/api/admin/shutdown"
+
+
+def tries(*proofs: Callable[[bytes], tuple[bytes, bytes]], body: bytes = b"{}") -> list[Answer]:
+    """Give the answers to asks on one connection, whose worker's nonce each proof may use."""
+    control = WorkerControl()
+
+    async def run() -> list[Answer]:
+        endpoints = Endpoints(control, frozenset({HOST}))
+        endpoints.open(hosted)
+        nonce = await drawn(endpoints)
+        return [
+            await call(endpoints, PATH, "POST", body, ((b"host", HOST), proof_of(nonce)))
+            for proof_of in proofs
+        ]
+
+    answers = asyncio.run(run())
+    assert len(control.asked) == [answer.status for answer in answers].count(202)
+    return answers
+
+
+def test_a_proof_is_good_once():
+    first, again = tries(*[lambda nonce: proof(PATH, b"{}", nonce)] * 2)
+    assert first.status == 202
+    assert (again.status, again.said["code"]) == (401, "prove-again")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda nonce: proof("/api/admin/restart", b"{}", nonce),
+        lambda nonce: proof(PATH, b'{"why": "restart"}', nonce),
+        lambda nonce: proof(PATH, b"{}", nonce[:-1]),
+        lambda nonce: proof(PATH, b"{}", nonce, "0" * 64),
+        lambda nonce: (
+            b"authorization",
+            b"Incumbent " + keyed_hash(SECRET, REPORT, PATH.encode(), HOST, nonce, b"{}").encode(),
+        ),
+        lambda _: (b"authorization", b"Incumbent"),
+    ],
+    ids=["another ask", "another body", "another nonce", "another secret", "a report", "nothing"],
+)
+def test_a_proof_of_something_else_is_none(wrong):
+    [answer] = tries(wrong)
+    assert (answer.status, answer.said["code"]) == (401, "unauthorized")
+
+
+def test_a_wrong_try_costs_the_nonce():
+    wrong, right = tries(
+        lambda nonce: proof(PATH, b"{}", nonce, "0" * 64), lambda nonce: proof(PATH, b"{}", nonce)
+    )
+    assert (wrong.status, right.status, right.said["code"]) == (401, 401, "prove-again")
+
+
+def test_the_secret_itself_is_no_proof_and_the_way_is_told():
+    [answer] = tries(lambda _: (b"authorization", f"Bearer {SECRET}".encode()))
+    assert (answer.status, answer.said["code"]) == (401, "unauthorized")
+    assert "use a command of incumbent 0.2 or later" in answer.said["error"]
 
 
 def test_health_is_told_before_the_app_is_up():
@@ -165,7 +279,8 @@ def test_a_foreign_page_is_told_nothing_and_moves_nothing(path, method, header):
     async def run() -> None:
         endpoints = Endpoints(WorkerControl(), frozenset({HOST}))
         endpoints.open(never)
-        headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()), header)
+        proved = proof(path, b"", await drawn(endpoints))
+        headers = ((b"host", HOST), proved, header)
         refused = await call(endpoints, path, method, headers=headers)
         assert refused.status == 403
         assert refused.names == {b"content-type", b"content-length"}  # none of CORS
@@ -220,7 +335,7 @@ def test_a_recycle_is_told_apart_from_a_restart():
     assert control.asked == [RECYCLE]
 
 
-@pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], SECRET + "0", "ü"])
+@pytest.mark.parametrize("secret", ["", "wrong", SECRET[:-1], "0" * 64])
 @pytest.mark.parametrize("what", ["restart", "shutdown"])
 def test_an_ask_without_the_secret_is_refused(what, secret):
     control = WorkerControl()
@@ -246,9 +361,7 @@ def test_an_ask_of_another_instance_is_refused():
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 9000])
 def test_an_ask_that_is_no_object_is_refused(body):
     control = WorkerControl()
-    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
-    path = "/api/admin/shutdown"
-    assert answer(control, path, method="POST", body=body, headers=headers).status == 400
+    assert asked(control, "/api/admin/shutdown", body).status == 400
     assert control.asked == []
 
 
@@ -277,8 +390,7 @@ def test_an_ask_that_is_not_taken_in_time_is_told_so(monkeypatch: pytest.MonkeyP
 
 def test_nobody_asks_by_get():
     control = WorkerControl()
-    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
-    assert answer(control, "/api/admin/shutdown", headers=headers).status == 405
+    assert answer(control, "/api/admin/shutdown").status == 405
     assert control.asked == []
 
 
@@ -322,10 +434,8 @@ def test_what_is_looked_at_is_for_nobody_without_a_session(path):
 
 def test_an_ask_without_end_is_refused():
     control = WorkerControl()
-    headers = ((b"host", HOST), (b"authorization", f"Bearer {SECRET}".encode()))
     body = json.dumps({"instance": "this-one", "why": "x" * 10_000}).encode()
-    path = "/api/admin/shutdown"
-    assert answer(control, path, method="POST", body=body, headers=headers).status == 400
+    assert asked(control, "/api/admin/shutdown", body).status == 400
     assert control.asked == []
 
 

@@ -13,12 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from incumbent.lifecycle.client.http import Connection
+from incumbent.lifecycle.client.proof import ask_for_proof
 from incumbent.server.http import import_responder as module
 from incumbent.server.http.import_responder import PATIENCE_S, ImportResponder
 
+from ....proving import SECRET
 from ....world import eventually
 
 LIMIT_S = 10.0
+HOSTS = frozenset({b"localhost"})
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READINESS = b"GET /api/readiness HTTP/1.1\r\nHost: LOCALHOST\r\n\r\n"
 
@@ -31,8 +35,12 @@ def listener(sandbox) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def responder(listener) -> Iterator[ImportResponder]:
+    hosts = HOSTS | {b"127.0.0.1:%d" % listener.getsockname()[1]}
     responder = ImportResponder(
-        listener, frozenset({b"localhost"}), lambda: {"state": "idle/starting"}
+        listener,
+        hosts,
+        lambda: {"state": "idle/starting"},
+        lambda: SECRET,
     )
     responder.start()
     yield responder
@@ -56,6 +64,18 @@ def answer(listener: socket.socket, says: bytes) -> tuple[int, dict]:
 @pytest.mark.usefixtures("responder")
 def test_health_is_told(listener):
     assert answer(listener, HEALTH) == (200, {"state": "idle/starting"})
+
+
+@pytest.mark.usefixtures("responder")
+def test_health_is_proved_to_who_sends_a_nonce(listener):
+    port = listener.getsockname()[1]
+    connection = Connection("127.0.0.1", port, LIMIT_S)
+    try:
+        proof = ask_for_proof(connection, SECRET)
+    finally:
+        connection.close()
+    assert (proof.status, json.loads(proof.body)) == (200, {"state": "idle/starting"})
+    assert proof.nonce
 
 
 @pytest.mark.usefixtures("responder")
@@ -91,7 +111,7 @@ def test_a_program_that_says_it_was_begun_by_hand_is_told(listener):
 
 
 def test_every_other_visitor_is_set_aside_unheard(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     with visitor(listener, b"GET /mine HTTP/1.1\r\n"), visitor(listener, b""):
         eventually(lambda: len(responder.aside) == 2, "both are set aside")
@@ -103,7 +123,7 @@ def test_every_other_visitor_is_set_aside_unheard(listener):
 
 
 def test_a_visitor_who_speaks_in_a_trickle_holds_nobody_up(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     trickling = threading.Event()
 
