@@ -8,9 +8,8 @@ from collections.abc import Callable
 from . import files
 from . import health as h
 from .about import command
-from .client.probe import PROBE_TIMEOUT_S, probe
 from .drivers.spawner import Spawner
-from .elsewhere import look_elsewhere
+from .elsewhere import look_at, look_elsewhere
 from .errors import NotVerifiedError, StopError
 from .generation import Generation
 from .health import Health, ProbeResult
@@ -110,8 +109,7 @@ def _patience(timeout: float | None, force: bool) -> float:
 
 
 def _is_dark(worker: Worker) -> bool:
-    port = worker.host, worker.port
-    return probe(*port, worker.name, worker.data_dir, PROBE_TIMEOUT_S).kind == h.DARK
+    return look_at(worker, worker.host, worker.port).kind == h.DARK
 
 
 def bootstrap(worker: Worker) -> None:

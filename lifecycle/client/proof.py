@@ -1,4 +1,4 @@
-"""How a worker and who speaks to it prove to each other that they hold the data dir's secret.
+"""Proves that whoever speaks, on either side, holds the data dir's secret.
 
 The secret itself never crosses the wire. The client draws a nonce; the worker answers with one of
 its own, and a keyed hash over both, the address, its report. Each hash begins with what it is for,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.lifecycle.drivers.ports import EXIT_LOST, JOINED, Child, ChildExit, Reply, Target
+from incumbent.lifecycle.client.http import DarkError
+from incumbent.lifecycle.drivers.ports import EXIT_LOST, MISSED, Child, ChildExit, Reply, Target
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.lock.process_identity import self_token
 from incumbent.lifecycle.posix import admin_call, launched_children
@@ -255,12 +256,13 @@ def test_an_ask_goes_where_the_worker_said_it_is_or_to_our_own_address(
 ):
     asked: list[tuple[str, int, float]] = []
 
-    def exchange(host: str, port: int, _: bytes, timeout: float) -> tuple[int, bytes]:
+    def connection(host: str, port: int, timeout: float) -> None:
         asked.append((host, port, timeout))
-        return 202, b'{"accepted": true, "joined": true}'
+        raise DarkError
 
-    monkeypatch.setattr(admin_call, "exchange", exchange)
-    assert admin_call.ask(worker, "restart", Target("i", "127.0.0.9", 9), []) == Reply(JOINED)
+    monkeypatch.setattr(admin_call, "Connection", connection)
+    missed = Reply(MISSED, "the worker is gone")
+    assert admin_call.ask(worker, "restart", Target("i", "127.0.0.9", 9), []) == missed
     admin_call.ask(worker, "restart", Target("i", "", 0), [])
     limit = admin_call.ASK_TIMEOUT_S
     assert asked == [("127.0.0.9", 9, limit), (worker.host, worker.port, limit)]

@@ -73,7 +73,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, kind: str, managed: bool = False) -
         data_dir="/d", port=1, worker_path="/w", app="a:b", managed=managed,
     )  # fmt: skip
     seen = ProbeResult(kind, health if kind == h.WORKER_SERVING else None)
-    monkeypatch.setattr(module, "probe", lambda *_: seen)
+    monkeypatch.setattr(module, "look_at", lambda *_: seen)
 
 
 def test_what_remains_is_never_less_than_nothing(worker: Worker, clock: Clock):

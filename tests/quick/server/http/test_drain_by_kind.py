@@ -323,7 +323,9 @@ def test_a_head_that_became_whole_is_not_refused_later(
 def test_a_client_that_goes_in_the_middle_of_a_head_leaves_nothing():
     async def story() -> tuple[int, int]:
         async with serving(App()) as (connections, listener):
-            client_of(listener, REQUEST[:11]).close()
+            client = client_of(listener, REQUEST[:11])
+            await until(lambda: connections.traffic.half_open)
+            client.close()
             await until(lambda: connections.traffic.settled.is_set())
             await until(lambda: not connections.traffic.connections)
             return len(connections.traffic.half_open), len(connections.traffic.in_flight)
