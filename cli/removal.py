@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator
 
 from incumbent.lifecycle import data_dir as d
 
-from .releases.content import remove_tree
-from .releases.store import LABEL
-
 _FILES = (d.RECORD, d.GUARD, d.SPAWN_LOCK, d.SERVE_LOCK, d.PID_FILE, d.TOKEN, d.SETTINGS, d.SILENT)
 _OWN = "|".join(map(re.escape, (*_FILES, d.TRACE)))
 _ASIDE = r"(\.[0-9]+\.[0-9a-f]+\.tmp|\.[0-9]+\.tmp|\.corrupt-[0-9TZ]+)?"
@@ -23,15 +20,18 @@ EVENTS_IN_SPOOL = re.compile(r"[0-9].*\.json(\.refused)?")
 EVENTS = re.compile(rf"{re.escape(d.EVENTS)}(-wal|-shm|-journal)?")
 IN_RELEASES = re.compile(r"\.guard")
 
+RemoveTree = Callable[[str], None]
+
 
 class Removal:
     """What would be removed of one data dir: `files`, then whole releases, then empty folders.
 
-    With `data` the recorded events go, too, and those that wait to be delivered.
+    With `data` the recorded events go, too, and those that wait to be delivered. `label` is the
+    file by which a folder is a release, which `remove_tree` removes.
     """
 
-    def __init__(self, path: str, data: bool) -> None:
-        self.path = path
+    def __init__(self, path: str, data: bool, label: str, remove_tree: RemoveTree) -> None:
+        self.path, self._remove_tree = path, remove_tree
         top = rf"{TOP.pattern}|{EVENTS.pattern}" if data else TOP.pattern
         spool = rf"{IN_SPOOL.pattern}|{EVENTS_IN_SPOOL.pattern}" if data else IN_SPOOL.pattern
         logs, kept, releases = (os.path.join(path, name) for name in (d.LOGS, d.SPOOL, d.RELEASES))
@@ -41,7 +41,7 @@ class Removal:
             *_named(kept, spool),
             *_named(releases, IN_RELEASES.pattern),
         ]
-        self.releases = list(_releases(releases))
+        self.releases = list(_releases(releases, label))
         self._folders = [logs, kept, releases, path]
 
     def do(self) -> list[str]:
@@ -53,7 +53,7 @@ class Removal:
         for release in self.releases:
             if _is_own(release, stat.S_ISDIR):
                 with contextlib.suppress(OSError):
-                    remove_tree(release)
+                    self._remove_tree(release)
         for folder in self._folders:
             if _is_own(folder, stat.S_ISDIR):
                 with contextlib.suppress(OSError):
@@ -79,12 +79,12 @@ def _named(folder: str, pattern: str) -> Iterator[str]:
             yield path
 
 
-def _releases(folder: str) -> Iterator[str]:
+def _releases(folder: str, label: str) -> Iterator[str]:
     if not _is_own(folder, stat.S_ISDIR):
         return
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
-        labelled = _is_own(os.path.join(path, LABEL), stat.S_ISREG)
+        labelled = _is_own(os.path.join(path, label), stat.S_ISREG)
         if (labelled or name.startswith(".new-")) and _is_own(path, stat.S_ISDIR):
             yield path
 

@@ -15,6 +15,8 @@ from incumbent.lifecycle.service import check_service
 from incumbent.lifecycle.settings import Worker
 
 from ..output import as_json, show, tell
+from ..releases.content import remove_tree
+from ..releases.store import LABEL
 from ..removal import Removal
 from ..waiting import run_waits_told
 
@@ -41,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(worker: Worker, options: argparse.Namespace) -> int:
     """Show what would go, ask, then remove it; raises StopError, NotRemovedError."""
     check_service(worker)
-    planned = Removal(worker.data_dir, options.data)
+    planned = Removal(worker.data_dir, options.data, LABEL, remove_tree)
     entry = entry_of(worker.data_dir, worker.environ)
     if not options.yes:
         paths = (*planned.files, *planned.releases)
@@ -51,7 +53,9 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
             raise NotRemovedError(f"nothing was removed; run `{command()} uninstall --yes`")
     with run_waits_told(worker):
         stop(worker, origin="cli")
-    removal = Removal(worker.data_dir, options.data)  # the stop has written, too
+    removal = Removal(
+        worker.data_dir, options.data, LABEL, remove_tree
+    )  # the stop has written, too
     there = [path for path in (*removal.files, *removal.releases) if os.path.lexists(path)]
     left = removal.do()
     forget(entry)
