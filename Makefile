@@ -9,7 +9,7 @@ SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py 
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test check fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean
+.PHONY: demo test check docs fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -50,6 +50,10 @@ check: $(STAMP)
 	@$(BIN)/mypy --no-error-summary -p incumbent.lifecycle -p incumbent.server -p incumbent.cli -p tests
 	@$(BIN)/lint-imports --no-logo >$(VENV)/floors.log || { cat $(VENV)/floors.log; exit 1; }
 	@$(BIN)/worker-service diagrams --check diagrams
+	@$(BIN)/python -m tests.docs --check
+
+docs: $(STAMP)
+	@$(BIN)/python -m tests.docs
 
 diagrams: $(STAMP)
 	@$(BIN)/worker-service diagrams diagrams

@@ -19,5 +19,6 @@ COMMANDS = {
         "builds a project into a release, then restarts into it",
         "verbs.build_and_sync",
     ),
+    "uninstall": ("stops the worker, removes what was written here", "verbs.uninstall"),
     "doctor": ("tells what is wrong here and what to type next", "verbs.doctor"),
 }

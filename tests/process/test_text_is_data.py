@@ -54,6 +54,7 @@ TYPED_AFTER: dict[str, list[list[str]]] = {
     "mcp": [[]],
     "diagrams": [["--check", TYPED]],
     "build-and-sync": [[TYPED], ["project"]],
+    "uninstall": [[]],
     "stop": [["--timeout", "0.5"]],
 }
 

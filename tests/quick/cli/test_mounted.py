@@ -108,6 +108,7 @@ LINES = {
     "trace": [["trace"], ["trace", "--check"]],
     "diagrams": [["diagrams", "--check", "missing"]],
     "build-and-sync": [["build-and-sync", "missing"]],
+    "uninstall": [["uninstall"]],
     "doctor": [["doctor"]],
 }
 
