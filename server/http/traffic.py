@@ -24,6 +24,7 @@ class Traffic:
         self.half_open: dict[HttpConnection, float] = {}  # the longest first
         self.settled = asyncio.Event()
         self.when_idle: Callable[[Any], None] | None = None
+        self.was_cut = False  # whether something in flight was cut off
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Take note that the task of a request has ended, which may outlive its response."""
@@ -80,6 +81,7 @@ class Traffic:
         """Cut off whatever is left, at once."""
         for connection in list(self.connections):
             connection.transport.abort()
+        self.was_cut = self.was_cut or bool(self.in_flight)
         for task in list(self.in_flight):
             task.cancel()
 
