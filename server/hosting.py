@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from incumbent.lifecycle.drivers.ports import EXIT_LOST, StepResult
-from incumbent.lifecycle.machine.states import COMING_UP_STATES, DRAINED
+from incumbent.lifecycle.machine.states import COMING_UP_STATES, DRAINED, VERIFIED
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.session import end_members
 from incumbent.lifecycle.settings import Worker
@@ -186,6 +186,13 @@ class Hosting:
         """Accept nothing more, also after a start that failed; close the connections kept."""
         if self.hosted_app is not None:
             self.hosted_app.connections.leave()
+
+    def unused(self) -> float:
+        """Give for how many seconds nobody used the app; none before it was up."""
+        if self.hosted_app is None or self._report.state != VERIFIED:
+            return 0.0
+        unused: float = self.hosted_app.connections.traffic.unused()
+        return unused
 
     def tick(self) -> None:
         """Renew what changes by the second."""
