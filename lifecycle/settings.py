@@ -40,31 +40,19 @@ class Worker:
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
     seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take; a
-    worker whose event loop stands still for `hang_timeout` ends, 0 is never. A settings file names
-    no `python`; one that can't be read is refused, with its line. `pass_env` are names, or
-    beginnings such as `MYTOOL_*`, of variables that the app gets too. In the environment of another
-    name's worker the `INCUMBENT_*` variables are that worker's, so don't count. Raises
+    worker whose event loop stands still for `hang_timeout` ends, one that is unused for
+    `idle_timeout` stops, one that grows beyond `max_memory` bytes restarts; 0 is never. A settings
+    file names no `python`; one that can't be read is refused, with its line. `pass_env` are names,
+    or beginnings such as `MYTOOL_*`, of variables that the app gets too. In the environment of
+    another name's worker the `INCUMBENT_*` variables are that worker's, so don't count. Raises
     SettingsError for a value that can't be, TrustError for a data dir not this user's alone.
     """
 
     __slots__ = (
-        "app",
-        "data_dir",
-        "drain_timeout",
-        "environ",
-        "handover",
-        "hang_timeout",
-        "host",
-        "lock_timeout",
-        "log_level",
-        "name",
-        "notices",
-        "pass_env",
-        "port",
-        "python",
-        "start_timeout",
-        "timeout",
-        "version",
+        *("app", "data_dir", "drain_timeout", "environ", "handover", "hang_timeout"),
+        *("host", "idle_timeout", "lock_timeout", "log_level", "max_memory", "name"),
+        *("notices", "pass_env", "port", "python", "start_timeout"),
+        *("timeout", "version"),
     )
 
     def __init__(
@@ -83,6 +71,8 @@ class Worker:
         drain_timeout: float | None = None,
         lock_timeout: float | None = None,
         hang_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        max_memory: int | str | None = None,
         timeout: float | None = None,
         pass_env: "str | Iterable[str] | None" = None,
         environ: "Mapping[str, str] | None" = None,
@@ -122,13 +112,9 @@ class Worker:
             try:
                 return check(filed)
             except (ValueError, TypeError) as error:
-                from .settings_file import DECIDING, refuse
+                from .settings_file import without
 
-                if key in DECIDING:
-                    raise refuse(self.path("settings.json"), key, filed, str(error)) from error
-                self.notices.append(
-                    f"settings.json: {key} is {filed!r}, expected {error}; going on without it"
-                )
+                self.notices.append(without(self.path("settings.json"), key, filed, error))
             return default
 
         self.name: str = pick("name", name, DEFAULT_NAME, _name)
@@ -144,6 +130,8 @@ class Worker:
         self.drain_timeout: float = pick("drain_timeout", drain_timeout, DRAIN_S, _seconds)
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
         self.hang_timeout = pick("hang_timeout", hang_timeout, HANG_S, lambda s: _seconds(s, 0))
+        self.idle_timeout = pick("idle_timeout", idle_timeout, 0.0, lambda s: _seconds(s, 0))
+        self.max_memory: int = pick("max_memory", max_memory, 0, _size)
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
         if file:
@@ -168,9 +156,9 @@ class Worker:
             gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
             if gone and not os.path.islink(path):
                 return {}
-            from .errors import SettingsFileError
+            from .settings_file import unreadable
 
-            raise SettingsFileError(path, 0, f"can't read it: {error.strerror}") from error
+            raise unreadable(path, error) from error
         try:
             said = loads(_without_comment_lines(content) if b"//" in content else content)
         except (ValueError, RecursionError):
@@ -288,6 +276,12 @@ def _variables(value: object) -> tuple[str, ...]:
     from .environment import names
 
     return names(value)
+
+
+def _size(value: object) -> int:
+    from .settings_file import size
+
+    return size(value)
 
 
 def _one_of(words: tuple[str, ...]) -> "Callable[[object], str]":

@@ -28,10 +28,15 @@ KEYS = (
     ("drain_timeout", "5", "seconds that requests in flight may take when the worker leaves"),
     ("lock_timeout", "5", "seconds that a worker which serves waits for the spawn lock"),
     ("hang_timeout", "60", "seconds that a worker's event loop may stand still; 0 is for ever"),
+    ("idle_timeout", "0", "seconds after which a worker that nobody uses stops; 0 is never"),
+    ("max_memory", "0", "resident size, such as 512M, above which a worker restarts; 0 is never"),
     ("timeout", "50", "seconds that one start, restart or stop may take"),
     ("pass_env", '"MYTOOL_*,AWS_PROFILE"', "further variables that the app gets, or beginnings"),
 )
 # Going on with another value of these is another place, or another app over the same data.
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+LEAST_SIZE, MOST_SIZE = 2**20, 2**60
+SIZE = "bytes, or a size such as 512M; 0 is never"
 DECIDING = ("name", "host", "port", "app", "version")
 
 _HEAD = """\
@@ -70,6 +75,32 @@ def read(path: str, content: bytes) -> dict[str, object]:
     if not content and not stat.S_ISREG(os.stat(path).st_mode):
         raise SettingsFileError(path, 0, "it is no file")
     raise SettingsFileError(path, *_trouble(plain))
+
+
+def unreadable(path: str, error: OSError) -> SettingsFileError:
+    """Give the refusal of a file that is there and can't be read."""
+    return SettingsFileError(path, 0, f"can't read it: {error.strerror}")
+
+
+def without(path: str, key: str, value: object, error: Exception) -> str:
+    """Give the sentence on a value that can't be; raises SettingsFileError where it decides."""
+    if key in DECIDING:
+        raise refuse(path, key, value, str(error)) from error
+    return f"settings.json: {key} is {value!r}, expected {error}; going on without it"
+
+
+def size(value: object) -> int:
+    """Give a size in bytes; raises ValueError for what is none, or smaller than any worker."""
+    text = str(value).strip().upper().removesuffix("B").removesuffix("I")
+    unit = UNITS.get(text[-1:], 1)
+    number = text[:-1] if unit > 1 else text
+    try:
+        found = int(float(number) * unit)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(SIZE) from error
+    if found and not LEAST_SIZE <= found < MOST_SIZE:
+        raise ValueError(SIZE)
+    return found
 
 
 def refuse(path: str, key: str, value: object, expected: str) -> SettingsFileError:

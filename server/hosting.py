@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import Any
 
-from incumbent.lifecycle.drivers.ports import StepResult
-from incumbent.lifecycle.machine.states import COMING_UP_STATES
+from incumbent.lifecycle.drivers.ports import EXIT_LOST, StepResult
+from incumbent.lifecycle.machine.states import COMING_UP_STATES, DRAINED, VERIFIED
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.session import end_members
 from incumbent.lifecycle.settings import Worker
@@ -16,11 +17,14 @@ from incumbent.lifecycle.versions import same
 
 from .by_hand import ByHand
 from .listening import Listening
+from .process.pool_threads import at_work
 from .process.spawn_context import SpawnContext
 from .process.watchdog import Watchdog
 from .report import Report
 
 BUILD_AT_FAULT = ("app_failed", "wrong_version")
+THREADS_S = 0.5  # for what is about to end
+LOOK_S = 0.02
 
 
 class Hosting:
@@ -121,10 +125,31 @@ class Hosting:
         """Run the app's lifespan to its end."""
         if not await self.hosted_app.stop_app(self._worker.drain_timeout):
             say(["the app's end took too long"])
+        if self._report.state == DRAINED and self.hosted_app.connections.traffic.was_cut:
+            await self._end_with_what_outlives_the_drain()
         if not (
             self._context.by_hand or self._report.successor_is_chosen
         ):  # it is not kept waiting
             end_members(os.getpid())
+
+    async def _end_with_what_outlives_the_drain(self) -> None:
+        """End this process, if a handler goes on in a thread, before another one starts the app.
+
+        A thread can't be cancelled; the port is dark then, and the next event launches.
+        """
+        until = time.monotonic() + THREADS_S
+        while left := at_work():
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(LOOK_S)
+        else:
+            return
+        say(
+            [f"{left} threads outlive the drain, so the process ends with them: nobody succeeds it"]
+        )
+        await self._listening.remove_pid()
+        end_members(os.getpid())
+        os._exit(EXIT_LOST)
 
     async def open(self) -> None:
         """Let requests through to the app, on connections that are accepted from now on."""
@@ -162,6 +187,13 @@ class Hosting:
         """Accept nothing more, also after a start that failed; close the connections kept."""
         if self.hosted_app is not None:
             self.hosted_app.connections.leave()
+
+    def unused(self) -> float:
+        """Give for how many seconds nobody used the app; none before it was up."""
+        if self.hosted_app is None or self._report.state != VERIFIED:
+            return 0.0
+        unused: float = self.hosted_app.connections.traffic.unused()
+        return unused
 
     def tick(self) -> None:
         """Renew what changes by the second."""

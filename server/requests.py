@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from incumbent.lifecycle.drivers.ports import SHUTDOWN, Request
+from incumbent.lifecycle.drivers.ports import IDLE, SHUTDOWN, Request
 
 
 class Requests:
     """The asks that nobody has taken yet, and those that are not answered yet."""
 
     def __init__(self) -> None:
+        self.is_idle: Callable[[], bool] = lambda: False  # whether the worker was unused too long
         self._asks: deque[Request] = deque()
         self._futures: dict[int, asyncio.Future[bool]] = {}
         self._number = 0
@@ -36,8 +37,10 @@ class Requests:
             loop.add_signal_handler(number, self.ask, SHUTDOWN)
 
     async def next_ask(self) -> Request:
-        """Wait until somebody asks something of the worker."""
+        """Wait until somebody asks something of the worker, or nobody used it for too long."""
         while not self._asks:
+            if self.is_idle():
+                return Request(IDLE)
             await self.something_new()
         return self._asks.popleft()
 
@@ -56,6 +59,11 @@ class Requests:
         """Let every 202 out that is owed."""
         for number in list(self._futures):
             await self.accept_ask(Request("", number), joined)
+
+    def tick(self) -> None:
+        """Look again whether the worker was unused for too long."""
+        if self.is_idle():
+            self._asked.set()
 
     def taken(self) -> Request | None:
         """Take the next ask, if there is one."""

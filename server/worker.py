@@ -25,6 +25,7 @@ from .by_hand import ByHand
 from .data_hold import DataHold
 from .hosting import Hosting
 from .listening import Listening
+from .memory_limit import MemoryLimit
 from .parent import Parent
 from .process.forked import leave_children
 from .process.hang_watch import LOG_FD, HangWatch
@@ -72,6 +73,8 @@ class PosixWorker:
             worker, manager, by_hand, record, self._data, self.report, watchdog, self.notices
         )
         self.app = Hosting(worker, context, self.address, self.report, by_hand, watchdog)
+        self._memory = MemoryLimit(worker.max_memory, self.requests)
+        self.requests.is_idle = self._is_idle
         self.parent = Parent(context, self.address, self.requests, by_hand, watchdog)
         self.children = Successor(
             worker, self.processes, self.requests, self.address, self._data, self.app
@@ -95,6 +98,7 @@ class PosixWorker:
             await self._opened()
 
     async def _opened(self) -> None:
+        self._memory.look()
         await self.app.open()
         self._output.settle()
         gc.enable()
@@ -141,3 +145,10 @@ class PosixWorker:
         """Renew what changes by the second; notice that the data dir is gone."""
         self._data.has_data()
         self.app.tick()
+        self.requests.tick()
+        if self.report.state == VERIFIED:
+            self._memory.look()
+
+    def _is_idle(self) -> bool:
+        limit = self.worker.idle_timeout
+        return bool(limit) and self.app.unused() > limit

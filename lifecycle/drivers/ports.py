@@ -22,6 +22,7 @@ else:
 RECYCLE = "recycle"
 RESTART = "restart"
 SHUTDOWN = "shutdown"
+IDLE = "idle"  # nobody asked: the worker was unused for its idle timeout
 
 EXIT_LOST = 75  # the port or the lock is another's; nothing was touched
 EXIT_WRONG_VERSION = 76
@@ -102,7 +103,7 @@ class ChildExit(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What somebody asks of a worker that serves: recycle, restart or shutdown."""
+    """What somebody asks of a worker that serves: recycle, restart or shutdown; or `idle`."""
 
     what: str
     number: int = 0

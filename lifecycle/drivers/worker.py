@@ -13,6 +13,7 @@ from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     EXIT_LOST,
     EXIT_WRONG_VERSION,
+    IDLE,
     LOCK_REFUSED,
     RECYCLE,
     RESTART,
@@ -159,6 +160,8 @@ class WorkerDriver(Driver):
         if ask.what == SHUTDOWN:
             await self._port.requests.accept_ask(ask)
             return "stop_asked"
+        if ask.what == IDLE:
+            return "idle_over"
         self.why = ask.what
         self._unanswered = ask
         await self._port.hold_lock_wait()

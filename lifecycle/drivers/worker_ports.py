@@ -66,7 +66,7 @@ class RequestPort(Protocol):
     """Those who ask something of the worker."""
 
     async def next_ask(self) -> Request:
-        """Wait until somebody asks something of the worker."""
+        """Wait until somebody asks something of the worker, or nobody used it for too long."""
 
     async def poll_ask(self) -> Request | None:
         """Give what was asked meanwhile, if anything."""

@@ -256,6 +256,10 @@ def settings_of(worker: Worker) -> dict[str, str]:
         "INCUMBENT_LOCK_TIMEOUT": f"{worker.lock_timeout:g}",
         "INCUMBENT_HANG_TIMEOUT": f"{worker.hang_timeout:g}",
     }
+    if worker.idle_timeout:
+        settings["INCUMBENT_IDLE_TIMEOUT"] = f"{worker.idle_timeout:g}"
+    if worker.max_memory:
+        settings["INCUMBENT_MAX_MEMORY"] = str(worker.max_memory)
     return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 
 

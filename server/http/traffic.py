@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from .protocol import HttpConnection, Request
 from .sessions import Session
+
+NO_USE = ("/api/health", "/api/readiness")
 
 
 class Traffic:
@@ -24,11 +27,21 @@ class Traffic:
         self.half_open: dict[HttpConnection, float] = {}  # the longest first
         self.settled = asyncio.Event()
         self.when_idle: Callable[[Any], None] | None = None
+        self._used = time.monotonic()
+        self.was_cut = False  # whether something in flight was cut off
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Take note that the task of a request has ended, which may outlive its response."""
-        self.in_flight.pop(task, None)
+        request = self.in_flight.pop(task, None)
+        if request is not None and request.path not in NO_USE:
+            self._used = time.monotonic()
         self.settled.set()
+
+    def unused(self) -> float:
+        """Give for how many seconds nobody asked anything but how the worker is."""
+        if any(request.path not in NO_USE for request in self.in_flight.values()):
+            self._used = time.monotonic()
+        return time.monotonic() - self._used
 
     def turned_idle(self, connection: Any) -> None:
         """Let a connection go that has just finished its response while we are leaving."""
@@ -80,6 +93,7 @@ class Traffic:
         """Cut off whatever is left, at once."""
         for connection in list(self.connections):
             connection.transport.abort()
+        self.was_cut = self.was_cut or bool(self.in_flight)
         for task in list(self.in_flight):
             task.cancel()
 

@@ -20,6 +20,7 @@ from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     EXIT_LATE,
     EXIT_LOST,
+    IDLE,
     JOINED,
     KILLED,
     LOCK_REFUSED,
@@ -82,7 +83,8 @@ WAITING, ANSWERED, CUT_OFF, TOLD_JOINED = range(4)
 FAILED_TO_LISTEN, BURIED = 1, 2  # for LOST
 
 # Whose budget a fault spends.
-KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS, LOST_RECORDS, STILLS = range(9)
+KILLS, OVERRUNS, DEADLINES, LOSSES, SIGNALS, DENIALS, FOREIGNERS = range(7)
+LOST_RECORDS, STILLS, IDLES = range(7, 10)
 
 FOREIGN_BIT = 1 << 20  # at the first address
 
@@ -123,6 +125,7 @@ class Configuration(NamedTuple):
     foreigners: int = 0
     lost_records: int = 0
     hung: int = 0  # how often a worker may stand still from then on
+    idles: int = 0  # how often a worker that serves may have been unused for too long
     outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
     recycles: int | None = None  # L3: how many may happen in all
     generations: int | None = None  # how many workers may begin to serve in all
@@ -144,7 +147,7 @@ class Move(NamedTuple):
 def budget_of(c: Configuration) -> tuple[int, ...]:
     """Give how many of each fault a configuration allows, in the order of KILLS, OVERRUNS, …."""
     budget = (c.kills, c.overruns, c.deadlines, c.losses, c.signals, c.denials, c.foreigners)
-    return (*budget, c.lost_records, c.hung)
+    return (*budget, c.lost_records, c.hung, c.idles)
 
 
 def generation(number: int) -> Generation:
@@ -1406,6 +1409,11 @@ class World:
     def do_next_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         if entry[INBOX]:
             yield from self._take(state, actor, entry)
+        elif state[BUDGET][IDLES]:
+            s = list(state)
+            s[BUDGET] = self.spent(s, IDLES)
+            told = ("ask", IDLE, 0)
+            yield from self.went_on(s, actor, list(entry), "is unused for too long", told, True)
 
     def do_poll_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         if entry[INBOX]:

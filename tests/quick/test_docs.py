@@ -222,7 +222,9 @@ def test_the_page_of_files_has_the_defaults_that_count(tmp_path: Path) -> None:
     computed = {"port": "computed", "version": "incumbent's", "pass_env": "none"}
     for key in told:
         real = getattr(worker, key)
-        assert told[key] == computed.get(key, f"{real:g}" if isinstance(real, float) else real), key
+        assert told[key] == computed.get(
+            key, f"{real:g}" if isinstance(real, int | float) else real
+        ), key
 
 
 def test_every_variable_of_ours_in_the_code_is_on_the_page_of_files() -> None:

@@ -73,4 +73,6 @@ def test_nothing_reaches_into_anothers_privates():
 
 
 # Named tuples', os's and sys's own, which are documented.
-PUBLIC_ALL_THE_SAME = frozenset({"_replace", "_asdict", "_fields", "_exit", "_make"})
+PUBLIC_ALL_THE_SAME = frozenset(
+    {"_replace", "_asdict", "_fields", "_exit", "_make", "_current_frames"}
+)

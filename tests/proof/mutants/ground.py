@@ -9,6 +9,7 @@ SPAWNER = "lifecycle/drivers/spawner.py"
 STOPPER = "lifecycle/drivers/stopper.py"
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
 LAUNCHER = "lifecycle/posix/launcher.py"
+TABLES = "lifecycle/machine/tables.py"
 FORCING = "lifecycle/drivers/forcing.py"
 HUNG = "lifecycle/posix/hung.py"
 SERVE_LOCK = "lifecycle/lock/serve_lock.py"
@@ -16,6 +17,7 @@ LISTENING = "server/listening.py"
 SUCCESSOR = "server/successor.py"
 WORLD = "tests/proof/world.py"
 DRIVERS = "tests/quick/lifecycle/drivers/test_one_app.py"
+WORKERS = "tests/quick/lifecycle/drivers/test_drivers.py"
 FORCED = "tests/quick/lifecycle/drivers/test_forcing.py"
 HUNG_TESTS = "tests/quick/lifecycle/posix/test_hung.py"
 SERVING = "tests/quick/server/test_serving_alone.py"
@@ -281,6 +283,21 @@ DATA = (
         ("I14",),
         seamless("a worker hangs, a forced restart"),
         f"{FORCED}::test_a_worker_that_hangs_is_ended_under_the_spawn_lock",
+    ),
+    Fault(
+        "rule 34: who is unused ends at once",
+        "a worker that nobody uses ends without taking its app down and closing its port",
+        "rule 34",
+        (
+            Edit(
+                TABLES,
+                '    Row("idle_over", s.VERIFIED, s.STOPPING),\n',
+                '    Row("idle_over", s.VERIFIED, s.STOPPED),\n',
+            ),
+        ),
+        ("I6",),
+        seamless("idle workers stop, ensure and restart"),
+        f"{WORKERS}::test_a_worker_that_nobody_uses_stops",
     ),
     Fault(
         "an ensure moves a worker",

@@ -79,6 +79,9 @@ UNTAKEN: Final[Mapping[Key, str]] = dict.fromkeys(
     ("worker", ("left_to_manager", "handing-off", "handing-off/stopping")): (
         "it takes a service manager: tests/process/test_managers.py"
     ),
+    ("worker", ("idle_over", "verified", "handing-off/stopping")): (
+        "to be unused is no step that a script leads: tests/process/test_unused.py"
+    ),
     ("worker", ("pipe_closed", "idle/standby", "idle/stopped")): (
         "a standby that is importing can't hear its pipe"
     ),

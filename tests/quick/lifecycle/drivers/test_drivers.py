@@ -14,6 +14,7 @@ from incumbent.lifecycle.drivers.ports import (
     ACCEPTED,
     EXIT_LATE,
     EXIT_LOST,
+    IDLE,
     LOCK_REFUSED,
     MISSED,
     RECYCLE,
@@ -648,3 +649,10 @@ def test_a_stop_that_finds_an_orphan_under_the_lock_looks_again():
     )
     assert event == "port_dark"
     assert ("ask", SHUTDOWN, Target("instance 7", "", 0)) in system.calls
+
+
+def test_a_worker_that_nobody_uses_stops():
+    event, system, driver = served(next_ask=[Request(IDLE)])
+    assert (event, driver.exit_code) == ("closed", 0)
+    assert "acquire" not in system.verbs
+    assert system.spawned == []
