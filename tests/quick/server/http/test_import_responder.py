@@ -151,7 +151,7 @@ def test_a_visitor_whose_head_comes_in_pieces_is_heard_to_its_end(
     listener, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "PATIENCE_S", 20.0)
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     with visitor(listener, HEALTH[:-2]) as slow:
         time.sleep(0.02)  # longer than what has come already takes to be read
@@ -166,7 +166,7 @@ def test_a_visitor_who_says_no_more_holds_nobody_up(
     listener, monkeypatch: pytest.MonkeyPatch, says: bytes
 ):
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     with visitor(listener, says), visitor(listener, HEALTH) as other:
         other.settimeout(20)
@@ -176,7 +176,7 @@ def test_a_visitor_who_says_no_more_holds_nobody_up(
 
 
 def test_a_visitor_who_breaks_off_ends_no_answers(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     with visitor(listener, b"") as gone:
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
     responder.start()
@@ -189,7 +189,7 @@ def test_a_visitor_who_breaks_off_ends_no_answers(listener):
 
 
 def test_a_head_without_end_is_not_read_for_ever(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     with visitor(listener, HEALTH[:-2] + b"X-Long: " + b"x" * 20_000) as endless:
         endless.settimeout(20)
@@ -200,7 +200,7 @@ def test_a_head_without_end_is_not_read_for_ever(listener):
 
 def test_answers_keep_no_process_from_its_end(listener):
     before = set(threading.enumerate())
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     [thread] = set(threading.enumerate()) - before
     assert thread.daemon
@@ -209,14 +209,14 @@ def test_answers_keep_no_process_from_its_end(listener):
 
 
 def test_a_visitor_who_is_gone_again_is_not_waited_for(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     assert not os.get_blocking(listener.fileno())
     assert responder.stop() == []
 
 
 def test_a_child_that_the_import_forked_keeps_no_answers_going(listener):
-    responder = ImportResponder(listener, frozenset({b"localhost"}), dict)
+    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
     responder.start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread
