@@ -36,7 +36,7 @@ def told(
         endpoints.open(app)
         given = [(b"host", HOST), *more]
         if PROVED in more:
-            whole = b"".join(message.get("body", b"") for message in messages)
+            whole = b"".join(bytes(message.get("body", b"")) for message in messages)
             given[given.index(PROVED)] = proof(path, whole, await drawn(endpoints))
         scope = {
             "type": "http", "method": method, "path": path, "headers": given,
