@@ -22,7 +22,9 @@ def told(
     *more: tuple[bytes, bytes], app: Any = hosted,
 ) -> tuple[int, dict[bytes, bytes], bytes]:  # fmt: skip
     """Give status, headers, body of one answer."""
-    messages = [{"type": "http.request", "body": body}] if isinstance(body, bytes) else body
+    messages: list[dict[str, Any]] = (
+        [{"type": "http.request", "body": body}] if isinstance(body, bytes) else body
+    )
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -36,7 +38,7 @@ def told(
         endpoints.open(app)
         given = [(b"host", HOST), *more]
         if PROVED in more:
-            whole = b"".join(bytes(message.get("body", b"")) for message in messages)
+            whole = b"".join(message.get("body", b"") for message in messages)
             given[given.index(PROVED)] = proof(path, whole, await drawn(endpoints))
         scope = {
             "type": "http", "method": method, "path": path, "headers": given,
