@@ -15,7 +15,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
 
 test: check
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST) --dist loadfile
 
 fast: $(STAMP)
 	@$(PYTEST) --dist worksteal -m "not process and not hypothesis and not slow" \
