@@ -15,6 +15,7 @@ from incumbent.lifecycle.client.deliver import EVENTS_PATH
 from incumbent.lifecycle.client.http import (
     AnotherUserError,
     DarkError,
+    NotHttpError,
     SilentError,
     check_far_end,
 )
@@ -214,7 +215,7 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
             return answer.status, answer.read()
         except AnotherUserError as error:
             raise ToolError(f"{error}; nothing was asked") from error
-        except (OSError, http.client.HTTPException, DarkError, SilentError) as error:
+        except (OSError, http.client.HTTPException, DarkError, SilentError, NotHttpError) as error:
             if time.monotonic() + PAUSE_S >= deadline:
                 raise ToolError(f"the worker does not answer GET {path}: {error!r}") from error
         finally:

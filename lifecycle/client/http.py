@@ -81,7 +81,7 @@ class Connection:
     def __init__(self, host: str, port: int, timeout: float) -> None:
         """Connect; all that follows has `timeout` seconds from now.
 
-        Raises DarkError, NoAddressError, SilentError or AnotherUserError.
+        Raises DarkError, NoAddressError, SilentError, NotHttpError or AnotherUserError.
         """
         self._host, self._port = host, port
         self._deadline = monotonic() + timeout
@@ -149,7 +149,8 @@ class Connection:
 def check_far_end(sock: socket) -> "tuple[Any, ...]":
     """Give the address at the far end, where it is ours, or root, who answers.
 
-    Raises DarkError, SilentError or AnotherUserError.
+    Raises DarkError, SilentError, AnotherUserError, or NotHttpError for one that said something
+    else and went.
     """
     here, there = sock.getsockname(), sock.getpeername()
     if here == there:
@@ -157,6 +158,8 @@ def check_far_end(sock: socket) -> "tuple[Any, ...]":
     try:
         uid = stranger(here, there)
     except GoneError as error:
+        if said := sock.recv(ANSWER_LIMIT_BYTES):  # before it went; nothing is sent to it
+            _head(said)
         raise SilentError("the connection was closed without an answer") from error
     if uid is not None:
         raise AnotherUserError(uid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -66,7 +67,8 @@ def forking(world: World):
     seen = world.seen()
     for pid, _ in processes_of(world.data_dir):
         if seen.health is None or pid != seen.health.pid:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # ended with its worker meanwhile
+                os.kill(pid, signal.SIGKILL)
 
 
 def of(world: World) -> list[int]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from incumbent.lifecycle.client.http import ANSWER_LIMIT_BYTES, Connection, DarkError
+from incumbent.lifecycle.client.peer import GoneError
 from incumbent.lifecycle.client.probe import UNPROVED, judged, probe
 from incumbent.lifecycle.client.proof import Proof
 from incumbent.lifecycle.health import (
@@ -62,6 +63,28 @@ def health(**says: object) -> dict[str, object]:
         data_dir="/d", port=1, worker_path="/w", app="a:b",
     ).to_json()  # fmt: skip
     return said | says
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [(b"220 a printer\r\n", FOREIGN), (b"", SILENT), (b"HTTP/1.1 ", SILENT)]
+)
+def test_who_says_something_and_goes_at_once_is_known_by_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, said: bytes, kind: str
+):
+    gone = threading.Event()
+
+    def nobody(*_: object) -> None:
+        assert gone.wait(LIMIT_S)
+        raise GoneError
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(said)
+        connection.close()
+        gone.set()
+
+    monkeypatch.setattr("incumbent.lifecycle.client.http.stranger", nobody)
+    with answering(sandbox.port, serve):
+        assert probe("127.0.0.1", sandbox.port, "s", "/d", LIMIT_S).kind == kind
 
 
 def http(body: bytes, status: str = "200 OK", length: bool = True) -> bytes:
