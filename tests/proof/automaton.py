@@ -95,26 +95,14 @@ class Automata:
             call = coroutine.send(self._materialise(call, result))
             while call[0] == "note" and not self._is_a_point(program, call[1]):
                 rows.append(call[1])
-                self._take(program, call[1])
+                self.taken.add((self._machine(program), call[1]))
                 call = coroutine.send(None)
         except StopIteration:
             call = None
         self.rows[lid, result] = tuple(rows)
         if call is not None and call[0] == "note":
-            self._take(program, call[1])
+            self.taken.add((self._machine(program), call[1]))
         return self._number(program, coroutine, driver, call, (lid, result))
-
-    def only_lets_go(self, lid: int) -> bool:
-        """Whether a run does nothing more but release the spawn lock."""
-        if self.calls[lid][0] == "release":
-            lid = Automata.advance(self, lid, None)  # no step that anybody took
-        return bool(self.calls[lid][0] == "over")
-
-    def _take(self, program: tuple[Any, ...], row: Row) -> None:
-        """Take down a row; an error when the machine's table has none such."""
-        machine = self._machine(program)
-        self.taken.add((machine, row))
-        assert row in MACHINES[machine][0], f"{machine}: no row {row!r}"
 
     def _is_a_point(self, program: tuple[Any, ...], row: Row) -> bool:
         """Whether others may act between this row and what came before: requests are let in."""

@@ -42,7 +42,6 @@ from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.engine import RefusedError
-from incumbent.lifecycle.machine.tables import MACHINES, Row
 from incumbent.lifecycle.record import (
     Build,
     Record,
@@ -71,8 +70,6 @@ TOKEN, BUILD, UP, READY, PASSED, GENERATION, APP, INBOX, ORPHAN, LOST, ADDRESS =
 LAUNCHED = 16  # the number of its launch, whatever it says of itself
 
 REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
-
-WORKER_ROWS = frozenset(MACHINES["worker"][0])
 
 DEAD, GONE, OVER = -1, -2, -3  # in place of a local state
 OVER_ENTRY = (OVER,)
@@ -397,7 +394,7 @@ class World:
                     )
                     if not self.is_worker(actor):
                         self.at_stake.add("L1")
-                        if not self.automata.only_lets_go(its[LID]):
+                        if self._calls[its[LID]][0] not in ("over", "release"):
                             self.bad("L1", "a run went on after its deadline")
                 result = True
                 waits = True
@@ -785,10 +782,7 @@ class World:
         slow = state[BUDGET][DEADLINES] and self._calls[entry[LID]][0] in ("load", "start_app")
         if not (hangs or slow):
             return
-        row = Row("own_deadline", self._states[entry[LID]], states.FAILED)
-        self.own_deadlines.add(row.source)
-        if row not in WORKER_ROWS:
-            self.bad("T", f"worker: no row {row!r}")
+        self.own_deadlines.add(self._states[entry[LID]])
         s = list(state)
         if not hangs:
             s[BUDGET] = self.spent(s, DEADLINES)

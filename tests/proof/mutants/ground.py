@@ -183,21 +183,6 @@ DATA = (
         f"{DRIVERS}::test_an_ensure_is_content_with_a_worker_elsewhere",
     ),
     Fault(
-        "a wait for data that are held has no end",
-        "a launcher that finds the data held goes on after its deadline",
-        "own",
-        (
-            Edit(
-                SPAWNER,
-                'return "data_held" if waits else "deadline_passed"',
-                'return "data_held" if waits is not None else "deadline_passed"',
-            ),
-        ),
-        ("L1",),
-        cold("a launch elsewhere, an early deadline"),
-        f"{DRIVERS}::test_a_launcher_whose_deadline_passes_over_held_data_looks_no_more",
-    ),
-    Fault(
         "rule 21: a look takes the lock",
         "whoever looks at the serve lock holds it for a moment",
         "rule 21",

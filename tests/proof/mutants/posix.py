@@ -72,21 +72,6 @@ POSIX_FAULTS = (
         ),
     ),
     Fault(
-        "a resuming predecessor has no deadline in the table",
-        "the watchdog ends a worker by a row that no table has",
-        "own",
-        (
-            Edit(
-                "lifecycle/machine/tables.py",
-                '    Row("own_deadline", s.RESUMING_PID_WRITTEN, s.FAILED),\n',
-                "",
-            ),
-        ),
-        ("T",),
-        seamless("a build fails, 1 early deadline"),
-        "tests/spec/test_tables.py::test_the_table_equals_the_specification",
-    ),
-    Fault(
         "rule 6: no fence",
         "a cold child listens although the lock no longer carries its parent's token",
         "rule 6",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from ...proof.configurations import CONFIGURATIONS, NAMED
 from ...proof.coverage import INVARIANTS, missing
 from ...proof.frames import FORGOTTEN
 from ...proof.summary import explore
-from ...proof.world import LID, Configuration, World
+from ...proof.world import Configuration, World
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +32,6 @@ class Eternal(World):
 
     def is_stale(self, s: Any) -> bool:  # noqa: ARG002 - a rule's signature
         return False
-
-
-class Hasty(World):
-    """A world in which a standby that waits for the socket ends itself, which no table has."""
-
-    def hangs(self, entry: Any) -> bool:
-        return super().hangs(entry) or self.automata.calls[entry[LID]][0] == "await_socket"
 
 
 def test_a_small_world_is_exhausted_and_nothing_breaks() -> None:
@@ -100,26 +92,6 @@ def test_what_nobody_took_is_listed() -> None:
 def test_what_somebody_took_is_not_listed() -> None:
     lines = missing([explore(SMALL)])
     assert "never taken: spawner: port_dark: idle -> locking" not in lines
-
-
-def test_a_row_that_no_table_has_is_listed() -> None:
-    strange = ("worker", ("own_deadline", "idle/bound", "failed"))
-    report = replace(explore(SMALL), rows=frozenset({strange}))
-    assert "taken, in no table: worker: own_deadline: idle/bound -> failed" in missing([report])
-
-
-def test_rows_of_the_tables_are_not_listed_as_strange() -> None:
-    assert not [line for line in missing([explore(SMALL)]) if "in no table" in line]
-
-
-def test_a_row_that_no_table_has_is_told_with_the_way_to_it() -> None:
-    report = explore(NAMED["seamless: 2 ensures, no fault"], world=Hasty)
-    assert (report.invariant, report.what) == (
-        "T",
-        "worker: no row own_deadline: idle/ready -> failed",
-    )
-    assert not report.ok
-    assert "standby" in " ".join(report.story)
 
 
 def test_a_report_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,15 +77,6 @@ def test_a_launcher_with_the_lock_spawns_nothing_onto_data_that_somebody_serves(
     assert system.verbs.count("acquire") == system.verbs.count("release")
 
 
-def test_a_launcher_whose_deadline_passes_over_held_data_looks_no_more():
-    event, system, _ = ensured(
-        probe=[DARK_PORT], look_elsewhere=[HELD_BY_SOMEBODY], record=[record("2")],
-        pause=[False],
-    )  # fmt: skip
-    assert event == "deadline_passed"
-    assert system.verbs[-2:] == ["pause", "release"]
-
-
 def test_a_launcher_spawns_nothing_onto_data_out_of_reach():
     event, system, driver = ensured(
         probe=[DARK_PORT], look_elsewhere=[FAR], record=[record("2")], watch=[DIED]
