@@ -56,6 +56,7 @@ def _both() -> list[Configuration]:
         ),
         _at_1("a worker hangs, 2 forced restarts", FORCED_RESTART, FORCED_RESTART, hung=1),
         _at_1("a worker hangs, a forced stop", FORCED_STOP, E1, hung=1, deadlines=1, denials=1),
+        _at_1("a worker hangs, a forced stop, 1 overrun", FORCED_STOP, E1, hung=1, overruns=1),
         _at_1("idle workers stop, ensure and restart", E1, R1, idles=2, kills=1, liveness=True),
         _at_1("an idle worker stops, a newer ensure, a stop", E2, STOP, idles=1, kills=1),
         _at_1("an ensure elsewhere", ("ensure", "1", 1), outcomes=WELL, recycles=0, liveness=True),
