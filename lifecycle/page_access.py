@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from hashlib import blake2b
-from hmac import compare_digest
+
+from .client.proof import keyed_hash, same_secret
 
 PATH = "/lifecycle"
 LINK_S = 120.0  # from `page` to the browser
@@ -45,17 +45,12 @@ def _holds(ticket: str, use: bytes, secret: str, of: tuple[str, ...], now: float
     # An empty secret is none: whoever knows nothing must not be able to prove it.
     if not secret or not ticket.isascii() or len(ticket) > 200 or not ends.isdigit():
         return False
-    right = compare_digest(proof, _proof(use, secret, (*of, ends, nonce)))
+    right = same_secret(proof.encode(), _proof(use, secret, (*of, ends, nonce)))
     return right and now < int(ends) <= now + max(LINK_S, SESSION_S)
 
 
 def _proof(use: bytes, secret: str, of: tuple[str, ...]) -> str:
-    """Give a keyed digest of fields, each with its length, so that none can pass for two."""
-    digest = blake2b(key=secret.encode()[:64], person=use, digest_size=24)
-    for field in of:
-        content = os.fsencode(field)
-        digest.update(len(content).to_bytes(4, "big") + content)
-    return digest.hexdigest()
+    return keyed_hash(secret, use, *map(os.fsencode, of))
 
 
 def wall_clock() -> float:

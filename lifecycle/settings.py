@@ -49,11 +49,10 @@ class Worker:
     """
 
     __slots__ = (
-        *("app", "data_dir", "drain_timeout", "environ", "handover", "hang_timeout"),
-        *("host", "idle_timeout", "lock_timeout", "log_level", "max_memory", "name"),
-        *("notices", "pass_env", "port", "python", "start_timeout"),
-        *("timeout", "version"),
-    )
+        "app", "data_dir", "drain_timeout", "environ", "handover", "hang_timeout", "host",
+        "idle_timeout", "lock_timeout", "log_level", "max_memory", "name", "notices", "pass_env",
+        "port", "python", "start_timeout", "timeout", "version",
+    )  # fmt: skip
 
     def __init__(
         self,

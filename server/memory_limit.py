@@ -7,6 +7,7 @@ import time
 
 from incumbent.lifecycle.drivers.ports import RESTART
 from incumbent.lifecycle.messages import say
+from incumbent.lifecycle.posix.process_usage import usage
 
 from .requests import Requests
 
@@ -43,8 +44,5 @@ class MemoryLimit:
 
 def resident() -> int:
     """Give this process's resident size in bytes; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+    taken = usage(os.getpid())
+    return taken.memory if taken else 0

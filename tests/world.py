@@ -245,8 +245,12 @@ class World:
 
     def command(self, app: App, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line."""
+        return self.run(app, [sys.executable, "-m", "incumbent.cli.main", *arguments])
+
+    def run(self, app: App, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run any process in this world to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "incumbent.cli.main", *arguments],
+            argv,
             env=self.environment(app),
             cwd="/",
             text=True,

@@ -59,9 +59,8 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     there = [path for path in (*removal.files, *removal.releases) if os.path.lexists(path)]
     left = removal.do()
     forget(entry)
-    for folder in (index(worker.environ), os.path.dirname(index(worker.environ))):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)  # where nothing else is in it
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(index(worker.environ)))  # where nothing else is in it
     removed = [path for path in there if not os.path.lexists(path)]
     if options.json:
         as_json({"ok": True, "removed": removed, "left": left})

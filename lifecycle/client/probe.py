@@ -23,8 +23,8 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
     """
     secret = secret_of(data_dir)
     seen = _seen(host, port, service, data_dir, secret, timeout)
-    if seen.claim is not None and secret_of(data_dir) != secret:
-        return _seen(host, port, service, data_dir, secret_of(data_dir), timeout)  # a new one
+    if seen.claim is not None and (renewed := secret_of(data_dir)) != secret:
+        return _seen(host, port, service, data_dir, renewed, timeout)
     return seen
 
 

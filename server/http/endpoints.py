@@ -18,7 +18,7 @@ from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
 
 from .admission import Admission
-from .proving import Nonces, nonce_in, proved
+from .proving import Headers, Nonces, nonce_in, proved
 
 HEALTH = "/api/health"
 READINESS = "/api/readiness"
@@ -83,12 +83,6 @@ class Answer(NamedTuple):
     status: int
     said: dict[str, Any]
     allow: str = ""
-    proof: tuple[tuple[bytes, bytes], ...] = ()
-
-    @property
-    def body(self) -> bytes:
-        """What is said, as it is sent."""
-        return json.dumps(self.said).encode()
 
 
 class Endpoints:
@@ -152,16 +146,15 @@ class Endpoints:
 
     async def _ours(self, scope: Any, receive: Any, send: Any) -> None:
         answer = await self._answer(scope, receive)
-        if scope["path"] == HEALTH and answer.status == 200:
-            answer = answer._replace(proof=self._proof(scope, answer))
-        await _send(scope, send, answer)
+        is_report = scope["path"] == HEALTH and answer.status == 200
+        await _send(scope, send, answer, self._proof if is_report else None)
 
-    def _proof(self, scope: Any, answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
+    def _proof(self, scope: Any, body: bytes) -> Headers:
         nonce, secret = nonce_in(scope["headers"]), self._control.token
         if not nonce or not secret:
             return ()
         ours = self._nonces.draw(scope["client"])
-        return proved(secret, nonce, ours, scope["server"], answer.body)
+        return proved(secret, nonce, ours, scope["server"], body)
 
     async def _look(self, scope: Any, receive: Any, send: Any) -> None:
         """Show the page, whose modules nobody pays for who does not look."""
@@ -280,13 +273,16 @@ async def _body(receive: Any) -> bytes:
             return bytes(body)
 
 
-async def _send(scope: Any, send: Any, answer: Answer) -> None:
+async def _send(
+    scope: Any, send: Any, answer: Answer, prove: Callable[[Any, bytes], Headers] | None = None
+) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
         return
-    body = answer.body
+    body = json.dumps(answer.said).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    headers += answer.proof
+    if prove is not None:
+        headers += prove(scope, body)
     if answer.allow:
         headers.append((b"allow", answer.allow.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

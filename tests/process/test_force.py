@@ -39,16 +39,7 @@ def app(world: World) -> Any:
 
 
 def command(world: World, app: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *words],
-        env=world.environment(app),
-        cwd="/",
-        text=True,
-        capture_output=True,
-        timeout=RUN_S,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    return world.run(app, [sys.executable, "-c", COMMAND, *words])
 
 
 def of_forcing(world: World) -> list[str]:
