@@ -9,11 +9,11 @@ from ..generation import Generation
 from ..health import Health
 from ..lock.spawn_lock import HELD
 from ..machine import states
-from ..record import Record, needed
-from ..versions import at_least, newer
+from ..versions import at_least
 from . import child_outcome
 from .driver import Work
 from .forcing import ForcingDriver
+from .judgement import FITS, REJECTED, STALE, judged
 from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     ACCEPTED,
@@ -29,9 +29,6 @@ from .ports import (
     Target,
 )
 
-FITS = "fits"
-STALE = "stale"
-REJECTED = "rejected"
 ELSEWHERE = "elsewhere"
 
 
@@ -266,30 +263,7 @@ class Spawner(ForcingDriver):
         if health is None or self.seen.kind == h.WORKER_STARTING:
             return self.seen.kind
         record = await self._system.store.record()
-        wanted = self.begun.wanted
-        need = needed(record, wanted, self.restart) if record else wanted
-        fits = not need or at_least(health.version, need)
-        if self.restart:
-            fits = fits and self._is_of_this_restart(health, record)
-        if fits and health.state in states.SERVING_STATES:
-            return FITS
-        if self.seen.kind == h.WORKER_LEAVING:
-            return h.WORKER_LEAVING
-        recorded = record.recorded if record else None
-        set_back = recorded is None or newer(wanted, recorded.version)
-        if self.restart and wanted and record is not None and set_back:
-            return REJECTED
-        return STALE
-
-    def _is_of_this_restart(self, health: Health, record: Record | None) -> bool:
-        """Whether the worker was launched after the run began, in the line that counts now.
-
-        A worker of the first edition that hands over writes the record without one: then it is the
-        line that was noted.
-        """
-        line = (record.generation.line if record else "") or self.begun.noted.line
-        in_line = record is None or health.generation.line == line
-        return in_line and health.generation.after(self.begun.noted)
+        return judged(self.seen.kind, health, record, self.begun, self.restart)
 
     async def _launchable(self) -> str:
         if self.attempts.spent:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..lock.spawn_lock import HELD
 from ..machine import states
 from ..versions import at_least
 from . import child_outcome
-from .driver import Driver, Work
+from .coming_up import ComingUp
+from .driver import Work
 from .launch_attempts import RETRIED, LaunchAttempts
 from .ports import (
     EXIT_LOST,
@@ -33,7 +32,7 @@ _EXIT_CODES = {
 }
 
 
-class WorkerDriver(Driver):
+class WorkerDriver(ComingUp):
     """The one run of the worker's machine in this process.
 
     `managed` says that a service manager starts the worker again: it is not to be fought.
@@ -42,26 +41,16 @@ class WorkerDriver(Driver):
     def __init__(
         self, port: WorkerPort, standby: bool, version: str, managed: bool = False
     ) -> None:
-        initial = states.STANDBY if standby else states.IDLE
-        super().__init__("worker", initial, port)
-        self._port = port
-        self._loaded = False
+        super().__init__(port, standby)
         self._version = version
         self._managed = managed
         self.why = RESTART
         self._unanswered: Request | None = None
         self.attempts = LaunchAttempts(port)
 
-    def work(self) -> Mapping[str, Work]:
+    def work(self) -> dict[str, Work]:
         """Give what to do in each state that is not final."""
-        return {
-            states.IDLE: self._idle,
-            states.BOUND: self._naming,
-            states.NAMED: self._writing_pid,
-            states.STARTING: self._starting,
-            states.STANDBY: self._standby,
-            states.READY: self._ready,
-            states.ADOPTED: self._naming,
+        return super().work() | {
             states.VERIFIED: self._verified,
             states.LOCKING: self._locking,
             states.HANDING_OFF: self._handing_off,
@@ -95,62 +84,6 @@ class WorkerDriver(Driver):
         if self.state != states.FAILED:
             return 0
         return _EXIT_CODES.get(self.last_event, 1)
-
-    # Coming up.
-
-    async def _idle(self) -> str:
-        step = await self._port.address.listen()
-        self.detail = step.reason
-        return step.event
-
-    async def _standby(self) -> str:
-        step = await self._port.app.load()
-        self.detail = step.reason
-        if step.event == "imported":
-            self._loaded = True
-            await self._port.parent.say_ready()
-        return step.event
-
-    async def _ready(self) -> str:
-        step = await self._port.parent.await_socket()
-        self.detail = step.reason
-        return step.event
-
-    async def _naming(self) -> str:
-        """Name ourselves as who runs the app; a successor takes what it was not given."""
-        if self.state == states.ADOPTED:
-            step = await self._port.address.take_data()
-            self.detail = step.reason
-            if step.event == "data_held":
-                return step.event
-        await self._port.address.name_holder()
-        return "named"
-
-    async def _writing_pid(self) -> str:
-        if await self._stop_was_asked():
-            return "stop_asked"
-        await self._port.address.write_pid()
-        return "pid_written"
-
-    async def _starting(self) -> str:
-        if not self._loaded:
-            step = await self._port.app.load()
-            if step.event != "imported":
-                return await self._not_started(step.event, step.reason)
-            self._loaded = True
-        step = await self._port.app.start_app()
-        if step.event != "app_up":
-            return await self._not_started(step.event, step.reason)
-        if await self._stop_was_asked():
-            await self._port.app.stop_app()
-            return await self._not_started("stop_asked", "")
-        await self._port.parent.say_up()
-        return "app_up"
-
-    async def _not_started(self, event: str, reason: str) -> str:
-        await self._port.address.remove_pid()
-        self.detail = reason
-        return event
 
     # Serving.
 
@@ -325,10 +258,3 @@ class WorkerDriver(Driver):
         await self._port.lock.release()
         await self._port.app.accept_again()
         return "app_up"
-
-    async def _stop_was_asked(self) -> bool:
-        stop = False
-        while (ask := await self._port.requests.poll_ask()) is not None:
-            await self._port.requests.accept_ask(ask)
-            stop = stop or ask.what == SHUTDOWN
-        return stop

@@ -28,6 +28,8 @@ CHECKS = (
     "lifecycle/drivers/spawner.py",
     "lifecycle/drivers/stopper.py",
     "lifecycle/drivers/worker.py",
+    "lifecycle/drivers/coming_up.py",
+    "lifecycle/drivers/judgement.py",
     "lifecycle/drivers/child_outcome.py",
 )
 TESTS = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .worlds import BOTH_ADDRESSES, MOVED_TWICE, NEWER_RESTART, cold, rebind, seamless
 
+COMING_UP = "lifecycle/drivers/coming_up.py"
+JUDGEMENT = "lifecycle/drivers/judgement.py"
 SPAWNER = "lifecycle/drivers/spawner.py"
 STOPPER = "lifecycle/drivers/stopper.py"
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
@@ -376,7 +378,7 @@ DATA = (
         "own",
         (
             Edit(
-                WORKER_DRIVER,
+                COMING_UP,
                 "                return step.event\n"
                 "        await self._port.address.name_holder()\n",
                 "                return step.event\n",
@@ -478,9 +480,15 @@ NUMBERS = (
             ),
             Edit(
                 SPAWNER,
-                "            fits = fits and self._is_of_this_restart(health, record)\n",
-                "            self._first = self._first or health.instance\n"
-                "            fits = fits and self._first != health.instance\n",
+                "        return judged(self.seen.kind, health, record, self.begun, self.restart)\n",
+                "        self._first = self._first or health.instance\n"
+                "        begun = self.begun._replace(noted=self._first)\n"
+                "        return judged(self.seen.kind, health, record, begun, self.restart)\n",
+            ),
+            Edit(
+                JUDGEMENT,
+                "fits = fits and is_of_this_restart(health, record, run)",
+                "fits = fits and run.noted != health.instance",
             ),
         ),
         ("I12",),
@@ -543,9 +551,9 @@ NUMBERS = (
         "rule 29",
         (
             Edit(
-                SPAWNER,
-                "        return in_line and health.generation.after(self.begun.noted)\n",
-                "        return health.generation.after(self.begun.noted)\n",
+                JUDGEMENT,
+                "    return in_line and health.generation.after(run.noted)\n",
+                "    return health.generation.after(run.noted)\n",
             ),
         ),
         ("I12",),

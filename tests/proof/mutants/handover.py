@@ -5,6 +5,7 @@ from __future__ import annotations
 from .fault import Edit, Fault
 from .worlds import BROKEN_TWICE, rebind, seamless
 
+COMING_UP = "lifecycle/drivers/coming_up.py"
 WORKER_DRIVER = "lifecycle/drivers/worker.py"
 ATTEMPTS = "lifecycle/drivers/launch_attempts.py"
 STOPPER = "lifecycle/drivers/stopper.py"
@@ -42,7 +43,7 @@ HANDOVER = (
         "design",
         (
             Edit(
-                WORKER_DRIVER,
+                COMING_UP,
                 "        step = await self._port.address.listen()\n",
                 "        await self._port.address.write_pid()\n"
                 "        step = await self._port.address.listen()\n",
@@ -110,7 +111,7 @@ HANDOVER = (
         "rule 1: healthy before `up` is written",
         "a successor answers ok without having told its parent",
         "rule 1",
-        (Edit(WORKER_DRIVER, "        await self._port.parent.say_up()\n", ""),),
+        (Edit(COMING_UP, "        await self._port.parent.say_up()\n", ""),),
         ("V8",),
         seamless("2 ensures, no fault"),
         f"{TESTS}::test_up_is_written_before_the_first_healthy_answer",
@@ -137,7 +138,7 @@ HANDOVER = (
         "rule 3",
         (
             Edit(
-                WORKER_DRIVER,
+                COMING_UP,
                 "        step = await self._port.parent.await_socket()\n",
                 "        step = await self._port.parent.await_socket()\n"
                 '        while step.event == "pipe_closed":\n'

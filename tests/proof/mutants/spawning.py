@@ -14,6 +14,7 @@ from .worlds import (
     seamless,
 )
 
+JUDGEMENT = "lifecycle/drivers/judgement.py"
 SPAWNER = "lifecycle/drivers/spawner.py"
 ATTEMPTS = "lifecycle/drivers/launch_attempts.py"
 RECORD = "lifecycle/record.py"
@@ -120,7 +121,7 @@ SPAWNING = (
         "any other version than the own one is stale, and is registered over a newer one",
         "design",
         (
-            Edit(SPAWNER, "at_least(health.version, need)", "health.version == need"),
+            Edit(JUDGEMENT, "at_least(health.version, need)", "health.version == need"),
             Edit(
                 RECORD,
                 "        if newer(own.version, standing.version)\n",
@@ -137,8 +138,8 @@ SPAWNING = (
         "design",
         (
             Edit(
-                SPAWNER,
-                "fits = fits and self._is_of_this_restart(health, record)",
+                JUDGEMENT,
+                "fits = fits and is_of_this_restart(health, record, run)",
                 "fits = fits and bool(health.instance)",
             ),
         ),
@@ -168,10 +169,11 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                "        wanted = self.begun.wanted\n",
-                "        wanted = self.begun.wanted\n"
-                "        if self.restart and record and record.recorded:\n"
-                "            wanted = record.recorded.version\n",
+                "        return judged(self.seen.kind, health, record, self.begun, self.restart)\n",
+                "        begun = self.begun\n"
+                "        if self.restart and record is not None and record.recorded is not None:\n"
+                "            begun = begun._replace(wanted=record.recorded.version)\n"
+                "        return judged(self.seen.kind, health, record, begun, self.restart)\n",
             ),
         ),
         ("V3",),
@@ -354,9 +356,9 @@ SPAWNING = (
         "own",
         (
             Edit(
-                SPAWNER,
-                "        if fits and health.state in states.SERVING_STATES:\n",
-                "        if fits:\n",
+                JUDGEMENT,
+                "    if fits and health.state in states.SERVING_STATES:\n",
+                "    if fits:\n",
             ),
         ),
         ("V3",),
