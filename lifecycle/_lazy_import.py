@@ -5,12 +5,16 @@ For what another module imports at its top and hardly ever uses, on a way where 
 
 from __future__ import annotations
 
+import builtins
 import sys
+from importlib import import_module
 from importlib.machinery import PathFinder
 from threading import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 
@@ -51,19 +55,53 @@ def postpone(name: str) -> ModuleType | None:
     return module
 
 
-class Unread:
-    """While this lasts, an import of the module gets one whose code is put off.
+class Given:
+    """While this lasts, one module is loaded with these in place of what it imports.
 
-    Afterwards the module is not there: whoever imports it next gets one of its own, as ever.
+    Nobody else's imports see them, whatever other threads load meanwhile. A module that is loaded
+    already stays as it is.
     """
+
+    def __init__(self, module: str, instead: Mapping[str, object]) -> None:
+        self._module = module
+        self._instead = instead
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # one method is all it needs
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)  # type: ignore[arg-type]  # as above
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> object:
+        """Give the module's own spec, with us as its loader; None for any other module."""
+        del target
+        if name != self._module:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            self._loader, spec.loader = spec.loader, self  # type: ignore[assignment]  # as above
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to the module's own loader."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's own code with an `__import__` of ours."""
+        vars(module)["__builtins__"] = vars(builtins) | {"__import__": self._import}
+        self._loader.exec_module(module)
+
+    def _import(self, name: str, *given: object) -> object:
+        if name in self._instead:
+            return self._instead[name]
+        return builtins.__import__(name, *given)  # type: ignore[arg-type]  # as it came
+
+
+class Later:
+    """Stands for a module until somebody asks it for a name; then that is imported."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._ours: ModuleType | None = None
 
-    def __enter__(self) -> None:
-        self._ours = postpone(self._name)
-
-    def __exit__(self, *_: object) -> None:
-        if self._ours is not None and sys.modules.get(self._name) is self._ours:
-            del sys.modules[self._name]
+    def __getattr__(self, asked: str) -> object:
+        return getattr(import_module(self._name), asked)

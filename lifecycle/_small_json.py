@@ -1,4 +1,4 @@
-"""Small JSON for the hot path, by the C code under `json` without the module around it.
+"""JSON for whoever is in a hurry, by the C code under `json` without the module around it.
 
 `import json` takes a hook 4 ms for the regular expressions of its pure Python twin. Only
 CPython has `_json`; elsewhere this is `json`.
@@ -8,7 +8,8 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from typing import Any
 
 
 def _constant(name: str) -> float:
@@ -52,18 +53,53 @@ else:
         return said
 
 
-def loads(content: bytes) -> object:
+def loads(content: bytes) -> "Any":
     """Give the value in these bytes; raises ValueError or RecursionError, as `json` does."""
     return _loads(content.decode())
 
 
-def dumps_flat(values: "Mapping[str, str | int | float]") -> str:
-    """Give one JSON object of texts and finite numbers."""
-    parts = [
-        f"{_quoted(name)}: {_quoted(value) if isinstance(value, str) else repr(value)}"
-        for name, value in values.items()
-    ]
-    return "{" + ", ".join(parts) + "}"
+def dumps(value: object, indent: bool = False) -> str:
+    """Give a value as JSON, in ASCII: on one line, or each item on a line of its own.
+
+    Raises TypeError for what is no object with texts as names, list, text, number, bool or None,
+    ValueError for a number that is not finite.
+    """
+    return _written(value, "\n" if indent else "")
+
+
+def _written(value: object, line: str) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        if value - value != 0:
+            raise ValueError(f"{value} is no number of JSON")
+        return float.__repr__(value)
+    inner = line and line + " "
+    if isinstance(value, dict):
+        items = [f"{_name(key)}: {_written(one, inner)}" for key, one in value.items()]
+        return _enclosed("{", items, "}", line)
+    if isinstance(value, list | tuple):
+        return _enclosed("[", [_written(one, inner) for one in value], "]", line)
+    raise TypeError(f"no JSON for a {type(value).__name__}")
+
+
+def _name(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"no name in JSON: {key!r}")
+    return _quoted(key)
+
+
+def _enclosed(opening: str, items: "list[str]", closing: str, line: str) -> str:
+    if not items:
+        return opening + closing
+    if not line:
+        return opening + ", ".join(items) + closing
+    inner = line + " "
+    return opening + inner + ("," + inner).join(items) + line + closing
 
 
 def read_small(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from binascii import crc32
 
 from . import files
+from ._small_json import dumps, loads
 from .errors import IncumbentError
 from .private import make_folder
 from .settings import Worker, default_data_dir
@@ -42,7 +42,7 @@ def remember(worker: Worker) -> None:
         "host": worker.host,
         "port": worker.port,
     }
-    content = json.dumps(said).encode() + b"\n"
+    content = dumps(said).encode() + b"\n"
     with contextlib.suppress(OSError, IncumbentError):
         path = entry_of(worker.data_dir, worker.environ)
         if files.read(path) != content:
@@ -93,7 +93,7 @@ def _listed(folder: str) -> list[str]:
 
 def _entry(path: str) -> Known | None:
     try:
-        said = json.loads(files.read(path) or b"")
+        said = loads(files.read(path) or b"")
     except (IncumbentError, ValueError, RecursionError):
         return None
     if not isinstance(said, dict):

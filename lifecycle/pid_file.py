@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from . import files
+from ._small_json import dumps, loads
 from .errors import FilesError
 from .lock.process_identity import is_pid, self_token
 
@@ -28,7 +28,7 @@ class PidFile(NamedTuple):
 def pid_file(path: str) -> PidFile | None:
     """Give what the file says; None when there is none, or none that can be read."""
     try:
-        said = json.loads(files.read(path) or b"")
+        said = loads(files.read(path) or b"")
         pid, start, version, port = (said[key] for key in ("pid", "start", "version", "port"))
     except (FilesError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -41,7 +41,7 @@ def pid_file(path: str) -> PidFile | None:
 def write(path: str, version: str, port: int) -> None:
     """Name this process; raises FilesError."""
     said = PidFile(os.getpid(), self_token(), version, port)
-    files.replace(path, json.dumps(said._asdict()).encode() + b"\n")
+    files.replace(path, dumps(said._asdict()).encode() + b"\n")
 
 
 def remove(path: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ._small_json import dumps, loads
 from .about import FORMAT
 from .generation import Generation
 from .record import AnothersRecordError, Build, NewerFormatError, Record, Rejection
@@ -18,7 +17,7 @@ def encoded(record: Record) -> bytes:
     said["rejected"] = [r._asdict() for r in record.rejected]
     said["pinned"] = record.pinned
     said["line"], said["generation"] = record.generation
-    return json.dumps(said, indent=1).encode() + b"\n"
+    return dumps(said, indent=True).encode() + b"\n"
 
 
 def decoded(content: bytes, name: str) -> Record:
@@ -28,7 +27,7 @@ def decoded(content: bytes, name: str) -> Record:
     service's.
     """
     try:
-        said = json.loads(content)
+        said = loads(content)
     except RecursionError as error:
         raise ValueError("nested without end") from error
     if not isinstance(said, dict) or type(said.get("format")) is not int:

@@ -4,7 +4,7 @@ import os
 import time
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
-from ._small_json import dumps_flat
+from ._small_json import dumps
 
 FORMAT = 2  # of a line; one without it is of the first edition, whose words were others
 ROTATE_BYTES = 4_000_000  # about 16,000 transitions; the file before is kept
@@ -66,7 +66,7 @@ class Trace:
         if self._lost:
             said["lost"] = self._lost
         try:
-            append(self._path, dumps_flat(said).encode() + b"\n")
+            append(self._path, dumps(said).encode() + b"\n")
             self._lost = 0
         except OSError as error:
             self._lost += 1

@@ -2,7 +2,7 @@
 
 import os
 
-from .._small_json import dumps_flat, loads
+from .._small_json import dumps, loads
 from .http import Connection, DarkError, NotHttpError, SilentError
 from .proof import ask_for_proof, secret_of
 
@@ -31,7 +31,7 @@ def new_id() -> str:
 
 def envelope(identity: str, event: str, payload: bytes) -> bytes:
     """Give what is posted; `payload` is the text of one JSON object, passed on as it came."""
-    head = dumps_flat({"id": identity, "event": event})[:-1]
+    head = dumps({"id": identity, "event": event})[:-1]
     return b'%s, "payload": %s}' % (head.encode(), payload)
 
 

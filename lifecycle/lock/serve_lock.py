@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import sys
 
 from .. import files
+from .._small_json import dumps, loads
 from ..errors import FilesError
 from ..generation import Generation
 from . import open_file_lock
@@ -91,7 +91,7 @@ class ServeLock:
         """Write who serves into the file; raises FilesError."""
         said = holder._asdict() | {"start": self_token()}
         said |= {"generation": holder.generation.number, "line": holder.generation.line}
-        content = json.dumps(said).encode().ljust(CONTENT_BYTES)
+        content = dumps(said).encode().ljust(CONTENT_BYTES)
         try:
             written = os.pwrite(self.fd, content, 0)
             if written != len(content):
@@ -131,7 +131,7 @@ def is_held(path: str) -> bool:
 def holder_in(path: str) -> Holder | None:
     """Give who the file says serves; None for what is no such content."""
     try:
-        said = json.loads(files.read(path) or b"")
+        said = loads(files.read(path) or b"")
         texts = [said[key] for key in ("host", "network", "node", "instance", "line")]
         numbers = [said[key] for key in ("pid", "port", "generation")]
     except (FilesError, ValueError, KeyError, TypeError, RecursionError):

@@ -7,8 +7,7 @@ looked at once more under the guard: after that its content is whole for whoever
 
 from __future__ import annotations
 
-import json
-
+from .._small_json import loads
 from ..errors import FilesError
 from ..settings import LEASE_S
 
@@ -110,7 +109,7 @@ class Owner:
 def owner_in(content: bytes) -> Owner | None:
     """Give the owner that a lock file names; None for any bytes that are no whole lock."""
     try:
-        said = json.loads(content)
+        said = loads(content)
     except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or type(said.get("pid")) is not int:

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-import logging
-
-from .._lazy_import import Unread
+from .._lazy_import import Given, Later
 from .tables import MACHINES, Row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-with Unread("inspect"):  # for models with callbacks: ours has none; without, a launch is 15 % less
-    import transitions
 
-logging.getLogger("transitions").setLevel(logging.ERROR)  # the trace is our journal
+class _Log:
+    """What the library logs: nothing below an error, since the trace is our journal."""
+
+    NullHandler = object
+
+    def getLogger(self, name: str) -> _Log:  # noqa: N802 - as `logging` spells it
+        del name
+        return self
+
+    def debug(self, *_: object) -> None:
+        pass
+
+    addHandler = info = warning = debug  # noqa: N815 - as `logging` spells it
+
+    def error(self, message: str, *said: object) -> None:
+        import logging
+
+        logging.getLogger("transitions").error(message, *said)
+
+
+class _Six:
+    """The one name of `six` that the library asks for, as Python 3 has it."""
+
+    string_types = (str,)
+
+
+class _Warnings(Later):
+    """`warnings` without the library's filter for its own: a filter is compiled at once."""
+
+    def filterwarnings(self, *_: object, **__: object) -> None:
+        pass
+
+
+# What the library loads for models with callbacks, and for Python 2: a third of a launch.
+_PUT_OFF = {
+    "inspect": Later("inspect"),
+    "logging": _Log(),
+    "six": _Six,
+    "warnings": _Warnings("warnings"),
+}
+with Given("transitions.core", _PUT_OFF):
+    import transitions
 
 
 class RefusedError(Exception):

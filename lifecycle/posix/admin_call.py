@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from .._small_json import dumps, loads
 from ..client.http import Connection, DarkError, NotHttpError, SilentError
 from ..client.probe import UNPROVED, judged
 from ..client.proof import ASK, SCHEME, Proof, address_bytes, ask_for_proof, keyed_hash
@@ -23,7 +22,7 @@ def ask(worker: Worker, what: str, target: Target, notices: list[str]) -> Reply:
     """
     host, port = target.host or worker.host, target.port or worker.port
     path = "/api/admin/shutdown" if what == SHUTDOWN else "/api/admin/restart"
-    body = json.dumps({"instance": target.instance, "why": what}).encode()
+    body = dumps({"instance": target.instance, "why": what}).encode()
     secret_path = worker.path("token")
     try:
         secret = admin_token(secret_path, notices)
@@ -59,7 +58,7 @@ def _is_first_edition(worker: Worker, host: str, port: int, proof: Proof) -> boo
 
 def _reply(status: int, answer: bytes) -> Reply:
     try:
-        said = json.loads(answer)
+        said = loads(answer)
         said = said if isinstance(said, dict) else {}
     except (ValueError, RecursionError):
         said = {}

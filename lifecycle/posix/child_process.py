@@ -7,6 +7,7 @@ import os
 import signal
 
 from .. import files
+from .._lazy_import import Given, Later
 from ..drivers.ports import EXIT_LOST
 from ..environment import passed
 from ..errors import FilesError
@@ -164,7 +165,9 @@ def spawn(
     process that can't be created is given back as one that is gone; only a program that is not
     there is the build's fault.
     """
-    import subprocess  # whoever restarts a worker spawns nothing, so need not load these
+    # Whoever restarts a worker spawns nothing, so need not load these.
+    with Given("subprocess", {"locale": Later("locale")}):  # for pipes of text; ours has none
+        import subprocess
     from _socket import socketpair  # the C class has all that is used; the module costs 2 ms
 
     _KEPT[:] = [popen for popen in _KEPT if popen.poll() is None]

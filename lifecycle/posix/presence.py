@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from .._small_json import loads
 from ..record import Build
 from ..settings import Worker
 from .child_process import BUILD_AT_FAULT, can_be_spawned, environment_for
@@ -63,7 +63,7 @@ def why_gone(worker: Worker, build: Build, seconds: float = CHECK_S) -> str:
         blamed = error.errno in BUILD_AT_FAULT
         return f"can't run {build.python}: {error.strerror}" if blamed else ""
     try:
-        return str(json.loads(done.stdout)["why"])
+        return str(loads(done.stdout)["why"])
     except (ValueError, TypeError, KeyError):
         return _without_a_word(build, done.returncode, done.stderr)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 
+from .._small_json import dumps
 from ..about import command
 from ..drivers.ports import LOCK_REFUSED, LockResult
 from ..errors import FilesError
@@ -113,7 +113,7 @@ class SpawnLockHold:
             "acquiredAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         files_of_lock = PosixLockFiles(worker.path("spawn.lock"), self._notices, self._pause)
-        return SpawnLock(files_of_lock, token, json.dumps(content).encode())
+        return SpawnLock(files_of_lock, token, dumps(content).encode())
 
     def _begin_heartbeat(self, fd: int) -> None:
         kept = os.dup(fd)

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 BEGIN = """
 import sys
-from incumbent.lifecycle._lazy_import import Unread, postpone
+from incumbent.lifecycle._lazy_import import Given, Later, postpone
 """
 
 
@@ -57,23 +57,38 @@ def test_a_module_that_is_nowhere_is_complained_of_by_its_import():
     assert "ModuleNotFoundError" in done.stderr
 
 
-def test_an_unread_module_is_gone_afterwards():
+def test_a_module_is_given_others_than_it_imports_and_nobody_else_is():
     assert_runs("""
-with Unread('wave'):
-    import wave as unread
-assert 'wave' not in sys.modules
-import wave
-assert wave is not unread and 'Wave_read' in vars(wave)
-assert unread.Wave_read.__module__ == 'wave'
+class Told:
+    Chunk = 'told'
+with Given('wave', {'struct': Told, 'sys': sys}):
+    import wave, struct
+assert wave.struct is Told and struct is not Told and sys.modules['struct'] is struct
+assert wave.__file__.endswith('wave.py') and wave.Wave_read.__module__ == 'wave'
+assert not any(type(finder) is Given for finder in sys.meta_path)
 """)
 
 
-def test_a_module_that_was_there_before_is_there_afterwards():
+def test_a_module_that_was_there_before_stays_as_it_is():
     assert_runs("""
 import wave
-with Unread('wave'):
-    assert sys.modules['wave'] is wave
-assert sys.modules['wave'] is wave
+with Given('wave', {'struct': None}):
+    import wave as again
+assert again is wave and wave.struct is not None
+""")
+
+
+def test_a_module_given_others_that_can_not_be_found_is_complained_of():
+    done = ran("with Given('no_such_module', {}): import no_such_module")
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_what_comes_later_is_imported_when_it_is_asked_for_a_name():
+    assert_runs("""
+later = Later('wave')
+assert 'wave' not in sys.modules
+assert later.Wave_read.__module__ == 'wave'
+assert 'wave' in sys.modules
 """)
 
 
@@ -83,5 +98,30 @@ def test_the_engine_leaves_everybody_the_real_inspect(first: str):
     assert_runs(code + "assert 'signature' in vars(inspect)")
 
 
-def test_a_launch_does_not_pay_for_inspect():
-    assert_runs("import incumbent.lifecycle.runs; assert 'dis' not in sys.modules")
+@pytest.mark.parametrize("spared", ["inspect", "json", "logging", "re", "six", "socket"])
+def test_a_launch_does_not_pay_for_what_it_has_no_use_for(spared: str):
+    assert_runs(f"import incumbent.lifecycle.runs; assert {spared!r} not in sys.modules")
+
+
+def test_an_error_that_the_library_logs_is_still_logged():
+    assert_runs("""
+import io, logging
+import incumbent.lifecycle.machine.engine, transitions
+logging.getLogger('transitions').addHandler(logging.StreamHandler(said := io.StringIO()))
+transitions.core._LOGGER.error('%s went wrong', 'it')
+transitions.core._LOGGER.warning('nothing to see')
+assert said.getvalue() == 'it went wrong\\n', said.getvalue()
+""")
+
+
+def test_who_uses_the_library_has_all_of_it():
+    assert_runs("""
+import incumbent.lifecycle.machine.engine
+from transitions import Machine
+class Matter:
+    def cooled(self): self.seen = True
+matter = Matter()
+machine = Machine(matter, ['gas', 'liquid'], initial='gas')
+machine.add_transition('cool', 'gas', 'liquid', after='cooled')
+assert matter.cool() and matter.is_liquid() and matter.seen
+""")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incumbent.lifecycle._small_json import dumps_flat, loads
+from incumbent.lifecycle._small_json import dumps, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -14,6 +14,11 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+WRITTEN = st.recursive(
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
 
 
 @given(VALUES)
@@ -21,9 +26,21 @@ def test_what_json_writes_is_read_alike(value):
     assert loads(json.dumps(value).encode()) == value
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers() | FINITE))
-def test_what_is_written_flat_is_what_json_reads(values):
-    assert json.loads(dumps_flat(values)) == values
+@given(WRITTEN, st.booleans())
+def test_what_is_written_is_what_json_writes(value, indent):
+    assert dumps(value, indent) == json.dumps(value, indent=1 if indent else None)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), [-float("inf")]])
+def test_a_number_that_json_has_not_is_not_written(value):
+    with pytest.raises(ValueError, match="no number"):
+        dumps(value)
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1: 2}, {"a": {3}}, object()])
+def test_what_json_has_not_is_not_written(value):
+    with pytest.raises(TypeError):
+        dumps(value)
 
 
 @given(st.binary())
