@@ -74,8 +74,8 @@ def answered(worker: Worker, status: str, **says: object) -> Reply:
 
 
 def proves(
-    worker: Worker, then: Callable[[socket.socket], None]
-) -> Callable[[socket.socket], None]:
+    worker: Worker, then: Callable[[socket.socket], object]
+) -> Callable[[socket.socket], object]:
     """Give a server that proves itself to be this worker, then does something else."""
     keep_secret(Path(worker.data_dir))
     return proving(b"{}", then)
