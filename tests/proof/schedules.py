@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ class Told(World):
 
     def options(self, state: tuple[Any, ...]) -> list[tuple[Move, tuple[Row, ...]]]:
         """Give everything that can happen next, with its rows."""
-        found = []
+        found: list[tuple[Move, tuple[Row, ...]]] = []
         self._steps.clear()
         moves = self.moves(state)
         while True:
@@ -75,7 +75,7 @@ class Told(World):
             move = next(moves, None)
             if move is None:
                 return found
-            rows = self._rows
+            rows: tuple[Row, ...] = self._rows
             if move.what.startswith("ends itself"):
                 where = self._states[state[move.actor][LID]]
                 rows = (Row("own_deadline", where, states.FAILED),)
@@ -83,7 +83,7 @@ class Told(World):
 
 
 @lru_cache(maxsize=4)
-def _made(configuration: Configuration, world: type[Told]) -> Told:
+def _made(configuration: Configuration, world: Callable[[Configuration], Told]) -> Told:
     """Give a world: what its drivers do, once learnt, is known to the next schedule too."""
     return world(configuration)
 
@@ -99,7 +99,9 @@ class Line(NamedTuple):
 class Simulation:
     """One world under one schedule, step by step."""
 
-    def __init__(self, configuration: Configuration, world: type[Told] = Told) -> None:
+    def __init__(
+        self, configuration: Configuration, world: Callable[[Configuration], Told] = Told
+    ) -> None:
         self.world = _made(configuration, world)
         self.world.found = None
         self.state: tuple[Any, ...] = self.world.initial()
