@@ -54,6 +54,9 @@ class Local(NamedTuple):
     final: Any  # for a run that is over: (event, exit code or the health it was verified by, Run)
 
 
+_ENGINES: dict[tuple[str, str], list[Any]] = {}  # to be used again: making one costs most
+
+
 class Automata:
     """Every driver of one exploration; a local state is a number."""
 
@@ -68,7 +71,6 @@ class Automata:
         self._moves: dict[tuple[int, Any], int] = {}
         self.rows: dict[tuple[int, Any], tuple[Row, ...]] = {}
         self.taken: set[tuple[str, Row]] = set()
-        self._engines: dict[tuple[str, str], list[Any]] = {}
         self._replay_of: dict[int, tuple[Any, Any]] = {}
 
     def begin(self, program: tuple[Any, ...]) -> int:
@@ -216,7 +218,7 @@ class Automata:
         return driver.run(), driver
 
     def _engine(self, machine: str, initial: str) -> Any:
-        pool = self._engines.setdefault((machine, initial), [])
+        pool = _ENGINES.setdefault((machine, initial), [])
         if pool:
             return pool.pop()
         from incumbent.lifecycle.machine.engine import Engine
@@ -229,7 +231,13 @@ class Automata:
         engine = driver.engine
         initial = states.STANDBY if program[0] == "worker" and program[1] else states.IDLE
         engine.begin(initial)
-        self._engines.setdefault((engine.machine, initial), []).append(engine)
+        _ENGINES.setdefault((engine.machine, initial), []).append(engine)
+
+    def end(self) -> None:
+        """Give back the engines of the drivers that are kept suspended."""
+        while self._replay_of:
+            lid, (coroutine, driver) = self._replay_of.popitem()
+            self._give_back(self.locals[lid].program, driver, coroutine)
 
     def path(self, lid: int) -> list[tuple[Call, Any]]:
         """Give what one driver asked and was answered on the way to a local state."""

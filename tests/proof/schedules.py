@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from incumbent.lifecycle.machine import states
@@ -82,10 +81,18 @@ class Told(World):
             found.append((move, rows))
 
 
-@lru_cache(maxsize=4)
-def _made(configuration: Configuration, world: Callable[[Configuration], Told]) -> Told:
+_Kind = Callable[[Configuration], Told]
+_MADE: dict[tuple[Configuration, _Kind], Told] = {}
+KEPT = 4
+
+
+def _made(configuration: Configuration, kind: _Kind) -> Told:
     """Give a world: what its drivers do, once learnt, is known to the next schedule too."""
-    return world(configuration)
+    world = _MADE.pop((configuration, kind), None) or kind(configuration)
+    _MADE[configuration, kind] = world  # the last
+    if len(_MADE) > KEPT:
+        _MADE.pop(next(iter(_MADE))).automata.end()
+    return world
 
 
 class Line(NamedTuple):
@@ -99,9 +106,7 @@ class Line(NamedTuple):
 class Simulation:
     """One world under one schedule, step by step."""
 
-    def __init__(
-        self, configuration: Configuration, world: Callable[[Configuration], Told] = Told
-    ) -> None:
+    def __init__(self, configuration: Configuration, world: _Kind = Told) -> None:
         self.world = _made(configuration, world)
         self.world.found = None
         self.state: tuple[Any, ...] = self.world.initial()
