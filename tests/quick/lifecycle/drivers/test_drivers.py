@@ -555,6 +555,18 @@ def test_a_resumed_worker_releases_then_serves():
     assert system.comes("release", "accept_again")
 
 
+def test_who_is_asked_to_stop_instead_of_resuming_lets_the_lock_go_and_serves_no_more():
+    event, system, driver = handing_over(
+        warm_up=[ChildExit(None, ready=True)],
+        watch=[DIED],
+        poll_ask=[None, None, None, Request(SHUTDOWN, 2), None],
+    )
+    assert (event, driver.state) == ("stop_asked", states.STOPPED)
+    assert system.rows[-2].event == "child_failed"
+    assert system.verbs.count("acquire") == system.verbs.count("release") == 1
+    assert "accept_again" not in system.verbs
+
+
 # A stop.
 
 
