@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import incumbent.lifecycle.drivers.driver as driver_module
+from incumbent.lifecycle.drivers import driver as driver_module
 from incumbent.lifecycle.drivers.ports import RECYCLE
 from incumbent.lifecycle.drivers.spawner import Spawner
 from incumbent.lifecycle.drivers.stopper import Stopper

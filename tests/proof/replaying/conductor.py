@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from incumbent import lifecycle
+from incumbent.lifecycle import settings
 from incumbent.lifecycle.lock.process_identity import start_token
 from incumbent.lifecycle.machine.tables import Row
 
@@ -40,7 +40,7 @@ from ..world import (
 T = TypeVar("T")
 
 SITE = str(Path(__file__).with_name("site"))
-CODE = str(Path(lifecycle.__file__).parents[2])  # also where that is a mutated copy
+CODE = str(Path(settings.__file__).parents[2])  # also where that is a mutated copy
 PATIENCE_S = 20.0
 AGED_S = 100.0
 # Steps that only their own actor could notice are taken with the one before.
