@@ -23,7 +23,7 @@ fast: $(STAMP)
 		--ignore tests/quick/proof --ignore tests/quick/server tests/quick tests/spec
 
 quick: $(STAMP)
-	@$(PYTEST) --dist worksteal -m "not process"
+	@$(PYTEST) --dist worksteal -m "not process" --ignore tests/process
 
 pythons:
 	@.ci/pythons

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from incumbent.lifecycle import Worker
+
 from . import isolation
 from .isolation import Sandbox, Starts, Tripwire
 from .world import World
@@ -69,3 +71,20 @@ def data_dir(sandbox: Sandbox) -> Path:
     """Give the test's own data dir, made already."""
     sandbox.data_dir.mkdir(mode=0o700)
     return sandbox.data_dir
+
+
+@pytest.fixture
+def start_timeout() -> float | None:
+    """Give the start budget of `worker` in seconds; a module may have its own."""
+    return None
+
+
+@pytest.fixture
+def worker(sandbox: Sandbox, data_dir: Path, start_timeout: float | None) -> Worker:
+    """Give a worker's settings, its files in the test's own data dir; nothing runs."""
+    return Worker(
+        environ=sandbox.environment(),
+        data_dir=str(data_dir),
+        port=sandbox.port,
+        start_timeout=start_timeout,
+    )

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import requests
 
@@ -42,7 +42,7 @@ class Sender(threading.Thread):
             while not self._delivered(event) and not self._ending.is_set():
                 self.retries += 1
 
-    def _delivered(self, event: dict[str, object]) -> bool:
+    def _delivered(self, event: Mapping[str, object]) -> bool:
         try:
             answer = requests.post(f"{self._url}/api/events", json=event, timeout=10)
         except requests.RequestException:

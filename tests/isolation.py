@@ -26,7 +26,7 @@ from incumbent.lifecycle.settings import PORT_BASE, PORT_SPAN, default_data_dir
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OWN_PORTS = range(20000, 26999)  # below the ephemeral range, beside the default ports
-LEAVING_S = 3.0  # a process that is on its way out may take this long
+LEAVING_S = 10.0  # a process on its way out may take this long where all wait for a processor
 STEP_S = 0.01
 
 _OPENING = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})

@@ -32,8 +32,8 @@ def proof_of(asked: bytes, address: tuple[object, ...], body: bytes, secret: str
 
 
 def proving(
-    body: bytes, then: Callable[[socket.socket], None] | None = None, secret: str = SECRET
-) -> Callable[[socket.socket], None]:
+    body: bytes, then: Callable[[socket.socket], object] | None = None, secret: str = SECRET
+) -> Callable[[socket.socket], object]:
     """Give a server that proves itself with this report, then does something else."""
 
     def serve(connection: socket.socket) -> None:

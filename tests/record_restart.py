@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 
 from tests.demo import COMMAND, free_port
@@ -58,4 +57,4 @@ def normalised(trace: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

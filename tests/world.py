@@ -15,9 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from incumbent.lifecycle import ProbeResult, Worker, status
+from incumbent.lifecycle import Health, ProbeResult, Worker, status
 from incumbent.lifecycle.lock.process_identity import boot_id, start_token
 
 from .isolation import Sandbox
@@ -117,7 +117,9 @@ sys.exit("error" in said)
 HAND = "import sys; from incumbent.server.main import main; sys.exit(main(by_hand=True))"
 
 
-def eventually(look: Callable[[], T], what: str, within: float = SOON_S) -> T:
+def eventually(
+    look: Callable[[], T | Literal[False] | None], what: str, within: float = SOON_S
+) -> T:
     """Give the first true thing that `look` gives; fails when none comes within these seconds."""
     deadline = time.monotonic() + within
     while not (found := look()):
@@ -267,10 +269,11 @@ class World:
         environment = self.environment(app or App(Path(os.sep), "1.0.0"))
         return status(Worker(environ=environment))
 
-    def health(self) -> Any:
+    def health(self) -> Health:
         """Give the health of the worker that serves; fails when there is none."""
         seen = self.seen()
         assert seen.kind == "serving", seen
+        assert seen.health is not None
         return seen.health
 
     def trace(self) -> list[dict[str, Any]]:

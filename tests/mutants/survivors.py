@@ -19,6 +19,9 @@ SURVIVORS: dict[str, str] = {
     "lifecycle/drivers/driver.py::Driver.work: raise NotImplementedError => pass": (
         "every driver has its own"
     ),
+    "lifecycle/drivers/judgement.py::STALE: \"stale\" => 'stalex'": (
+        "the word is known by its name only"
+    ),
     "lifecycle/lock/lock_files.py::PosixLockFiles._look: "
     "os.O_RDONLY | os.O_CLOEXEC => (os.O_RDONLY & os.O_CLOEXEC)": _CLOEXEC,
     "lifecycle/lock/lock_files.py::is_gone: "

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_a_worker_outlives_its_launcher_without_its_descriptors(world: World):
 def test_sigterm_lets_the_request_in_flight_finish(world: World):
     app = world.app("1.0.0")
     pid = world.ensure(app).said["pid"]
-    answers: list[object] = []
+    answers: list[dict[str, Any]] = []
     asking = threading.Thread(target=lambda: answers.append(world.get("/slow/400")))
     asking.start()
     eventually(lambda: world.lives("slow"), "the request is in flight")

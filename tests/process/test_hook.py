@@ -45,7 +45,7 @@ app.router.lifespan_context = slowly
 """
 
 # Claude Code's own fields, event by event, as its reference documents them.
-DOCUMENTED = {
+DOCUMENTED: dict[str, dict[str, Any]] = {
     "SessionStart": {"source": "startup", "model": "some-model"},
     "UserPromptSubmit": {"prompt": 'Write a haiku, with "quotes" and an ä'},
     "PreToolUse": {"tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "t1"},

@@ -40,7 +40,11 @@ def run(world: World, app, **settings: str):
 
 def until_it_serves(world: World, pid: int) -> None:
     eventually(
-        lambda: (seen := world.seen()).kind == "serving" and seen.health.pid == pid,
+        lambda: (
+            (seen := world.seen()).kind == "serving"
+            and seen.health is not None
+            and seen.health.pid == pid
+        ),
         f"the worker {pid} serves",
     )
 

@@ -6,6 +6,7 @@ import json
 import socket
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ class Recorder:
 
     def ask(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
-    ) -> tuple[int, dict]:
+    ) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         try:
             connection.request(method, path, body, {"Content-Type": kind} if kind else {})
@@ -39,10 +40,11 @@ class Recorder:
         said = f'{{"id": "{uuid.uuid4()}", "event": "tool"}}'
         return self.ask("POST", "/api/events", said, kind)[0]
 
-    def events(self) -> list[dict]:
+    def events(self) -> list[dict[str, Any]]:
         status, said = self.ask("GET", "/api/events")
         assert status == 200, said
-        return said["events"]
+        events: list[dict[str, Any]] = said["events"]
+        return events
 
 
 @pytest.fixture

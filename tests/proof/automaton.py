@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import incumbent.lifecycle.drivers.driver as driver_module
+from incumbent.lifecycle.drivers import driver as driver_module
 from incumbent.lifecycle.drivers.ports import RECYCLE
 from incumbent.lifecycle.drivers.spawner import Spawner
 from incumbent.lifecycle.drivers.stopper import Stopper
 from incumbent.lifecycle.drivers.worker import WorkerDriver
+from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.tables import MACHINES, Row
@@ -17,6 +18,7 @@ from incumbent.lifecycle.machine.tables import MACHINES, Row
 from .frames import FORGOTTEN, fingerprint
 from .verbs import Call, Verbs
 
+_NO_LAUNCH = Generation("", 0)
 # After these verbs a driver has done with what it last saw: the next look replaces it.
 _SEEN_IS_OVER = frozenset(
     {"acquire", "ask", "kill", "lock_is_free", "mark_good", "pause", "probe", "reject"}
@@ -52,6 +54,9 @@ class Local(NamedTuple):
     final: Any  # for a run that is over: (event, exit code or the health it was verified by, Run)
 
 
+_ENGINES: dict[tuple[str, str], list[Any]] = {}  # to be used again: making one costs most
+
+
 class Automata:
     """Every driver of one exploration; a local state is a number."""
 
@@ -66,7 +71,6 @@ class Automata:
         self._moves: dict[tuple[int, Any], int] = {}
         self.rows: dict[tuple[int, Any], tuple[Row, ...]] = {}
         self.taken: set[tuple[str, Row]] = set()
-        self._engines: dict[tuple[str, str], list[Any]] = {}
         self._replay_of: dict[int, tuple[Any, Any]] = {}
 
     def begin(self, program: tuple[Any, ...]) -> int:
@@ -89,16 +93,17 @@ class Automata:
     def _advance(self, lid: int, result: Any) -> int:
         program = self.locals[lid].program
         coroutine, driver = self._live(lid)
-        call: Call | None = self.calls[lid]
+        call: Call | None = None
         rows = []
         try:
-            call = coroutine.send(self._materialise(call, result))
-            while call[0] == "note" and not self._is_a_point(program, call[1]):
-                rows.append(call[1])
-                self.taken.add((self._machine(program), call[1]))
-                call = coroutine.send(None)
+            now: Call = coroutine.send(self._materialise(self.calls[lid], result))
+            while now[0] == "note" and not self._is_a_point(program, now[1]):
+                rows.append(now[1])
+                self.taken.add((self._machine(program), now[1]))
+                now = coroutine.send(None)
+            call = now
         except StopIteration:
-            call = None
+            pass
         self.rows[lid, result] = tuple(rows)
         if call is not None and call[0] == "note":
             self.taken.add((self._machine(program), call[1]))
@@ -142,8 +147,9 @@ class Automata:
             why = getattr(driver, "why", None)
             recycle = isinstance(why, str) and why == RECYCLE
             attempts = getattr(driver, "attempts", None)
-            known = attempts is not None and attempts.failed is not FORGOTTEN
-            good = known and attempts.falls_back
+            good = False
+            if attempts is not None and attempts.failed is not FORGOTTEN:
+                good = attempts.falls_back
             self.locals.append(Local(program, call, driver.state, recycle, good, final))
             self.calls.append(call)
             self.states.append(driver.state)
@@ -162,7 +168,7 @@ class Automata:
             driver.last_event = ""
         held = vars(driver)
         if isinstance(driver, Spawner) and not driver.restart:
-            driver.begun = driver.begun._replace(noted=None)  # an ensure compares no launches
+            driver.begun = driver.begun._replace(noted=_NO_LAUNCH)  # an ensure compares none
         if "error" in held:
             driver.error = ""
         if "found" in held:
@@ -203,15 +209,16 @@ class Automata:
         return coroutine, driver
 
     def _start(self, program: tuple[Any, ...]) -> tuple[Any, Any]:
-        shipped, driver_module.Engine = driver_module.Engine, self._engine
+        names = vars(driver_module)
+        shipped, names["Engine"] = names["Engine"], self._engine
         try:
             driver = _made(program)
         finally:
-            driver_module.Engine = shipped
+            names["Engine"] = shipped
         return driver.run(), driver
 
     def _engine(self, machine: str, initial: str) -> Any:
-        pool = self._engines.setdefault((machine, initial), [])
+        pool = _ENGINES.setdefault((machine, initial), [])
         if pool:
             return pool.pop()
         from incumbent.lifecycle.machine.engine import Engine
@@ -224,7 +231,13 @@ class Automata:
         engine = driver.engine
         initial = states.STANDBY if program[0] == "worker" and program[1] else states.IDLE
         engine.begin(initial)
-        self._engines.setdefault((engine.machine, initial), []).append(engine)
+        _ENGINES.setdefault((engine.machine, initial), []).append(engine)
+
+    def end(self) -> None:
+        """Give back the engines of the drivers that are kept suspended."""
+        while self._replay_of:
+            lid, (coroutine, driver) = self._replay_of.popitem()
+            self._give_back(self.locals[lid].program, driver, coroutine)
 
     def path(self, lid: int) -> list[tuple[Call, Any]]:
         """Give what one driver asked and was answered on the way to a local state."""
@@ -238,11 +251,11 @@ class Automata:
 def _made(program: tuple[Any, ...]) -> Any:
     verbs = Verbs()
     if program[0] == "worker":
-        return WorkerDriver(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
+        return WorkerDriver(verbs, *program[1:])
     if program[0] == "stop":
-        return Stopper(verbs, *program[1:])  # type: ignore[arg-type] - both protocols
+        return Stopper(verbs, *program[1:])
     restart = program[0] == "restart"
-    return Spawner(verbs, restart, *program[1:])  # type: ignore[arg-type] - both protocols
+    return Spawner(verbs, restart, *program[1:])
 
 
 def every_row() -> set[tuple[str, Row]]:

@@ -37,14 +37,14 @@ _BROKEN = {
 
 def _at_1(name: str, *launchers: tuple[Any, ...], **more: Any) -> Configuration:
     """Give a world in which version 1 serves and is the last good one."""
-    more = {"workers": 3, "serving": "1", "recorded": "1", "good": "1"} | more
-    return Configuration(name, launchers, **more)
+    usual: dict[str, Any] = {"workers": 3, "serving": "1", "recorded": "1", "good": "1"}
+    return Configuration(name, launchers, **(usual | more))
 
 
-def _dark(name: str, *launchers: tuple[str, str], **more: Any) -> Configuration:
+def _dark(name: str, *launchers: tuple[Any, ...], **more: Any) -> Configuration:
     """Give a world in which nobody serves; version 1 was good, unless `more` says otherwise."""
-    more = {"workers": 3, "recorded": "1", "good": "1"} | more
-    return Configuration(name, launchers, **more)
+    usual: dict[str, Any] = {"workers": 3, "recorded": "1", "good": "1"}
+    return Configuration(name, launchers, **(usual | more))
 
 
 def _both() -> list[Configuration]:
@@ -111,8 +111,8 @@ def _both() -> list[Configuration]:
     found.append(
         _at_1("pinned to an older version", E2, R2, outcomes=WELL, liveness=True, **pinned)
     )
-    broken = (("2", NO_START), ("1", NO_RESUME))
-    found.append(_at_1("a build and its predecessor's app fail", E2, broken=broken, workers=4))
+    both = (("2", NO_START), ("1", NO_RESUME))
+    found.append(_at_1("a build and its predecessor's app fail", E2, broken=both, workers=4))
     broken = (("2", NO_START),)
     found.append(_at_1("a build fails, 1 early deadline", E2, broken=broken, deadlines=1))
     return found

@@ -160,7 +160,9 @@ class Explorer:
         invariant, what = world.found
         path = self.path(number)
         world.found = None
-        for move in world.moves(path[-1].state if path else self.root_of(number)):
+        last = path[-1].state if path else self.root_of(number)
+        assert last is not None
+        for move in world.moves(last):
             if world.found is not None:
                 path.append(move)
                 break

@@ -51,7 +51,7 @@ def _live(code: types.CodeType) -> dict[int, frozenset[str]]:
         if not ends and not unconditional and index + 1 < len(steps):
             ways.append(index + 1)
         follows.append(ways)
-    for entry in dis._parse_exception_table(code):
+    for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]  # none is public
         for index, step in enumerate(steps):
             if entry.start <= step.offset < entry.end:
                 follows[index].append(place[entry.target])
@@ -113,6 +113,7 @@ def fingerprint(coroutine: Any, driver: Any) -> tuple[Any, ...]:
     frames = []
     while isinstance(coroutine, types.CoroutineType):
         frame = coroutine.cr_frame
+        assert frame is not None
         live = _live(frame.f_code)[frame.f_lasti]
         held = frame.f_locals
         kept = tuple((n, frozen(held[n], driver)) for n in sorted(live) if n in held)

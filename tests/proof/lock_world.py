@@ -472,6 +472,7 @@ def _fingerprint(coroutine: Any, lock: SpawnLock) -> tuple[Any, ...]:
     frames = []
     while isinstance(coroutine, types.CoroutineType):
         frame = coroutine.cr_frame
+        assert frame is not None
         held = tuple((name, _frozen(value)) for name, value in sorted(frame.f_locals.items()))
         frames.append((frame.f_code.co_qualname, frame.f_lasti, held))
         coroutine = coroutine.cr_await

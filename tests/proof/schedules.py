@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from incumbent.lifecycle.machine import states
@@ -67,7 +66,7 @@ class Told(World):
 
     def options(self, state: tuple[Any, ...]) -> list[tuple[Move, tuple[Row, ...]]]:
         """Give everything that can happen next, with its rows."""
-        found = []
+        found: list[tuple[Move, tuple[Row, ...]]] = []
         self._steps.clear()
         moves = self.moves(state)
         while True:
@@ -75,17 +74,25 @@ class Told(World):
             move = next(moves, None)
             if move is None:
                 return found
-            rows = self._rows
+            rows: tuple[Row, ...] = self._rows
             if move.what.startswith("ends itself"):
                 where = self._states[state[move.actor][LID]]
                 rows = (Row("own_deadline", where, states.FAILED),)
             found.append((move, rows))
 
 
-@lru_cache(maxsize=4)
-def _made(configuration: Configuration, world: type[Told]) -> Told:
+_Kind = Callable[[Configuration], Told]
+_MADE: dict[tuple[Configuration, _Kind], Told] = {}
+KEPT = 4
+
+
+def _made(configuration: Configuration, kind: _Kind) -> Told:
     """Give a world: what its drivers do, once learnt, is known to the next schedule too."""
-    return world(configuration)
+    world = _MADE.pop((configuration, kind), None) or kind(configuration)
+    _MADE[configuration, kind] = world  # the last
+    if len(_MADE) > KEPT:
+        _MADE.pop(next(iter(_MADE))).automata.end()
+    return world
 
 
 class Line(NamedTuple):
@@ -99,7 +106,7 @@ class Line(NamedTuple):
 class Simulation:
     """One world under one schedule, step by step."""
 
-    def __init__(self, configuration: Configuration, world: type[Told] = Told) -> None:
+    def __init__(self, configuration: Configuration, world: _Kind = Told) -> None:
         self.world = _made(configuration, world)
         self.world.found = None
         self.state: tuple[Any, ...] = self.world.initial()

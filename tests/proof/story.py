@@ -88,7 +88,8 @@ def _words(world: World, move: Move, before: tuple[Any, ...] | None) -> str:
 def _state(world: World, entry: tuple[Any, ...]) -> str:
     if not entry or entry[LID] < 0:
         return "gone" if entry else ""
-    return world._states[entry[LID]]
+    state: str = world._states[entry[LID]]
+    return state
 
 
 def _answer(world: World, result: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Generator
+from typing import Any, TypeVar
 
 from incumbent.lifecycle.drivers.ports import (
     Child,
@@ -17,15 +18,33 @@ from incumbent.lifecycle.drivers.ports import (
     Target,
 )
 from incumbent.lifecycle.generation import Generation
+from incumbent.lifecycle.health import ProbeResult
 from incumbent.lifecycle.machine.tables import Row
 from incumbent.lifecycle.record import Build, Record
 
-Call = tuple  # (verb, *arguments)
+Call = tuple[Any, ...]  # (verb, *arguments)
+T = TypeVar("T")
 
 
 @types.coroutine
-def _yielded(*call: object) -> Generator[Call, object, object]:
-    return (yield call)
+def _said(*call: object) -> Generator[Call, object, None]:
+    yield call
+
+
+@types.coroutine
+def _maybe(kind: type[T], *call: object) -> Generator[Call, object, T | None]:
+    answer = yield call
+    if answer is None or isinstance(answer, kind):
+        return answer
+    raise TypeError(f"the world answers {call[0]} with {answer!r}")
+
+
+@types.coroutine
+def _asked(kind: type[T], *call: object) -> Generator[Call, object, T]:
+    answer = yield call
+    if isinstance(answer, kind):
+        return answer
+    raise TypeError(f"the world answers {call[0]} with {answer!r}")
 
 
 class Verbs:
@@ -38,127 +57,130 @@ class Verbs:
     lock = store = children = address = app = parent = requests = room
 
     async def note(self, row: Row, detail: str) -> None:  # noqa: ARG002 - a protocol's signature
-        await _yielded("note", row)
+        await _said("note", row)
 
     async def acquire(self) -> LockResult:
-        return await _yielded("acquire")
+        return await _asked(LockResult, "acquire")
 
     async def lock_is_free(self) -> bool:
-        return await _yielded("lock_is_free")
+        return await _asked(bool, "lock_is_free")
 
     async def release(self) -> None:
-        await _yielded("release")
+        await _said("release")
 
     async def record(self) -> Record | None:
-        return await _yielded("record")
+        return await _maybe(Record, "record")
 
     async def mark_good(self, build: Build) -> bool:
-        return await _yielded("mark_good", build)
+        return await _asked(bool, "mark_good", build)
 
     async def reject(self, build: Build, reason: str, late: bool) -> bool:  # noqa: ARG002 - same
-        return await _yielded("reject", build, late)
+        return await _asked(bool, "reject", build, late)
 
     async def candidates(self) -> tuple[Build, ...]:
-        return await _yielded("candidates")
+        return await _asked(tuple, "candidates")
 
     async def number_launch(self) -> Launch | None:
-        return await _yielded("number_launch")
+        return await _maybe(Launch, "number_launch")
 
     async def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
-        return await _yielded("spawn", build, generation, standby)
+        return await _asked(Child, "spawn", build, generation, standby)
 
     async def watch(self, child: Child) -> ChildExit:
-        return await _yielded("watch", child.pid)
+        return await _asked(ChildExit, "watch", child.pid)
 
     async def kill(self, child: Child) -> ChildExit:
-        return await _yielded("kill", child.pid)
+        return await _asked(ChildExit, "kill", child.pid)
 
     async def pause(self) -> bool:
-        return await _yielded("pause")
+        return await _asked(bool, "pause")
 
     async def begin(self, restart: bool) -> Run:
-        return await _yielded("begin", restart)
+        return await _asked(Run, "begin", restart)
 
-    async def probe(self):
-        return await _yielded("probe")
+    async def probe(self) -> ProbeResult:
+        return await _asked(ProbeResult, "probe")
 
-    async def look_elsewhere(self):
-        return await _yielded("look_elsewhere")
+    async def look_elsewhere(self) -> ProbeResult:
+        return await _asked(ProbeResult, "look_elsewhere")
 
     async def ask(self, what: str, target: Target) -> Reply:
-        return await _yielded("ask", what, target.instance, target.port)
+        return await _asked(Reply, "ask", what, target.instance, target.port)
 
     async def judge_silence(self) -> bool:
-        return await _yielded("judge_silence")
+        return await _asked(bool, "judge_silence")
 
     async def end_judged(self) -> StepResult:
-        return await _yielded("end_judged")
+        return await _asked(StepResult, "end_judged")
 
     async def listen(self) -> StepResult:
-        return await _yielded("listen")
+        return await _asked(StepResult, "listen")
 
     async def take_data(self) -> StepResult:
-        return await _yielded("take_data")
+        return await _asked(StepResult, "take_data")
 
     async def name_holder(self) -> None:
-        await _yielded("name_holder")
+        await _said("name_holder")
 
     async def free_data(self) -> None:
-        await _yielded("free_data")
+        await _said("free_data")
 
     async def close(self) -> None:
-        await _yielded("close")
+        await _said("close")
 
     async def write_pid(self) -> None:
-        await _yielded("write_pid")
+        await _said("write_pid")
 
     async def remove_pid(self) -> None:
-        await _yielded("remove_pid")
+        await _said("remove_pid")
 
     async def load(self) -> StepResult:
-        return await _yielded("load")
+        return await _asked(StepResult, "load")
 
     async def start_app(self) -> StepResult:
-        return await _yielded("start_app")
+        return await _asked(StepResult, "start_app")
 
     async def stop_app(self) -> None:
-        await _yielded("stop_app")
+        await _said("stop_app")
 
     async def say_ready(self) -> None:
-        await _yielded("say_ready")
+        await _said("say_ready")
 
     async def say_up(self) -> None:
-        await _yielded("say_up")
+        await _said("say_up")
 
     async def next_ask(self) -> Request:
-        return await _yielded("next_ask")
+        return await _asked(Request, "next_ask")
 
     async def poll_ask(self) -> Request | None:
-        return await _yielded("poll_ask")
+        return await _maybe(Request, "poll_ask")
 
     async def accept_ask(self, ask: Request, joined: bool = False) -> None:
-        await _yielded("accept_ask", ask.number, joined)
+        await _said("accept_ask", ask.number, joined)
 
     async def refuse(self, reason: str) -> None:  # noqa: ARG002 - a protocol's signature
-        await _yielded("refuse")
+        await _said("refuse")
 
     async def hold_lock_wait(self) -> None:
-        await _yielded("hold_lock_wait")
+        await _said("hold_lock_wait")
 
     async def can_pass_socket(self, build: Build) -> bool:
-        return await _yielded("can_pass_socket", build)
+        return await _asked(bool, "can_pass_socket", build)
 
     async def warm_up(self, child: Child) -> ChildExit | Request:
-        return await _yielded("warm_up", child.pid)
+        answer = await _asked(tuple, "warm_up", child.pid)
+        if isinstance(answer, ChildExit | Request):
+            return answer
+        raise TypeError(f"the world answers warm_up with {answer!r}")
 
     async def drain(self, child: Child | None) -> bool:
-        return await _yielded("drain", child.pid if child else None)
+        return await _asked(bool, "drain", child.pid if child else None)
 
     async def accept_again(self) -> None:
-        await _yielded("accept_again")
+        await _said("accept_again")
 
     async def pass_socket(self, child: Child) -> bool:
-        return await _yielded("pass_socket", child.pid)
+        return await _asked(bool, "pass_socket", child.pid)
 
     async def await_socket(self) -> StepResult:
-        return await _yielded("await_socket")
+        return await _asked(StepResult, "await_socket")

@@ -841,7 +841,7 @@ class World:
     def holder_that_hangs(self, s: Any, actor: int) -> int:
         """Give the pid of the worker at this launcher's address that stands still; 0 for none."""
         here = self.at(s, self.address(s, actor)) & s[HOLDERS] & s[SERVE] & s[STILL]
-        return here.bit_length()
+        return int(here).bit_length()
 
     def do_end_judged(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         """Rule 31: under the lock the process that was judged must still hold, and be silent."""
@@ -1312,7 +1312,8 @@ class World:
 
     def fence(self, s: Any, entry: Any) -> bool:
         """Rule 6: the lock still carries the parent's token."""
-        return s[LOCK][:1] == (entry[TOKEN],)
+        carried: tuple[Any, ...] = s[LOCK][:1]
+        return carried == (entry[TOKEN],)
 
     def check_generations(self, s: list[Any]) -> None:
         """Fifteen restarts that meet are one or two generations."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def files() -> list[str]:
     return sorted(str(path.relative_to(REPOSITORY)) for path in found)
 
 
+@functools.cache
 def parsed(file: str) -> ast.Module:
     return ast.parse((REPOSITORY / file).read_text())
 

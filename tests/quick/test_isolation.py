@@ -54,13 +54,20 @@ BITING = """
 """
 
 
+CONFTEST = """
+from tests import isolation
+from tests.conftest import sandbox
+isolation.LEAVING_S = 0.3  # whoever stays here stays for good
+"""
+
+
 @pytest.mark.slow
 def test_a_run_that_touches_what_is_not_its_own_fails_loudly(tmp_path):
     home = tmp_path / "real-home"
     home.mkdir()
     suite = tmp_path / "suite"
     suite.mkdir()
-    (suite / "conftest.py").write_text("from tests.conftest import sandbox\n")
+    (suite / "conftest.py").write_text(CONFTEST)
     (suite / "test_biting.py").write_text(textwrap.dedent(BITING).format(home=str(home)))
     done = subprocess.run(
         [

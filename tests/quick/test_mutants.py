@@ -106,7 +106,8 @@ def test_each_module_has_tests_that_are_to_see_its_mutants():
 
 
 def test_each_survivor_is_a_mutant_still_and_has_its_reason():
-    keys = {mutant.key for path in modules([]) for mutant in mutants_in(path)} if SURVIVORS else ()
+    paths = {key.partition("::")[0] for key in SURVIVORS}
+    keys = {mutant.key for path in paths for mutant in mutants_in(path)}
     assert [key for key in SURVIVORS if key not in keys] == []
     assert all(reason.strip() for reason in SURVIVORS.values())
 

@@ -1,11 +1,15 @@
 """What a table owes: to the specification, to its reader, to the engine."""
 
+from collections.abc import Callable
+
 import pytest
 
+from incumbent.lifecycle.drivers.driver import Driver
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.engine import Engine, RefusedError
 from incumbent.lifecycle.machine.tables import MACHINES, Row
 
+from ..quick.lifecycle.drivers.system import System
 from . import tables
 
 SPECIFIED = {"spawner": tables.SPAWNER, "stop": tables.STOP, "worker": tables.WORKER}
@@ -109,13 +113,13 @@ def test_the_state_is_read_only():
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_every_state_that_is_not_final_has_work(machine):
+def test_every_state_that_is_not_final_has_work(machine: str):
     from incumbent.lifecycle.drivers.spawner import Spawner
     from incumbent.lifecycle.drivers.stopper import Stopper
     from incumbent.lifecycle.drivers.worker import WorkerDriver
 
-    nobody = object()
-    drivers = {
+    nobody = System({})
+    drivers: dict[str, Callable[[], Driver]] = {
         "spawner": lambda: Spawner(nobody, restart=False),
         "stop": lambda: Stopper(nobody),
         "worker": lambda: WorkerDriver(nobody, standby=False, version="1"),

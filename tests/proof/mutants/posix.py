@@ -88,7 +88,7 @@ POSIX_FAULTS = (
         twin=(
             Edit(
                 WORLD,
-                "        return s[LOCK][:1] == (entry[TOKEN],)\n",
+                "        return carried == (entry[TOKEN],)\n",
                 "        return s[LOCK] is not None\n",
             ),
         ),

@@ -11,10 +11,11 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from incumbent import lifecycle
+from incumbent.lifecycle import settings
 from incumbent.lifecycle.lock.process_identity import start_token
 from incumbent.lifecycle.machine.tables import Row
 
@@ -36,8 +37,10 @@ from ..world import (
     Move,
 )
 
+T = TypeVar("T")
+
 SITE = str(Path(__file__).with_name("site"))
-CODE = str(Path(lifecycle.__file__).parents[2])  # also where that is a mutated copy
+CODE = str(Path(settings.__file__).parents[2])  # also where that is a mutated copy
 PATIENCE_S = 20.0
 AGED_S = 100.0
 # Steps that only their own actor could notice are taken with the one before.
@@ -147,7 +150,7 @@ class Conductor:
         with contextlib.suppress(OSError):
             actor.channel.sendall(json.dumps({"go": answer}).encode() + b"\n")
 
-    def until(self, look: Any, what: str) -> Any:
+    def until(self, look: Callable[[], T | Literal[False] | None], what: str) -> T:
         """Hear processes until `look` gives something true."""
         deadline = time.monotonic() + PATIENCE_S
         while not (found := look()):
@@ -257,10 +260,10 @@ class Replay(Simulation):
             return os.utime(lock, (old, old))
         actor = self._actors.get(number)
         if move.what == "gets SIGTERM":
-            assert actor is not None
-            asked = actor.asked
-            os.kill(actor.pid, signal.SIGTERM)
-            self.conductor.until(lambda: actor.asked > asked, "the signal is heard")
+            told = self._actors[number]
+            asked = told.asked
+            os.kill(told.pid, signal.SIGTERM)
+            self.conductor.until(lambda: told.asked > asked, "the signal is heard")
             return None
         if actor is None:
             actor = self._begin(number)

@@ -25,7 +25,7 @@ from ..world import (
     Move,
 )
 
-Key = tuple[str, tuple[str, str, str]]
+Key = tuple[str, tuple[str, ...]]
 
 # Steps for which no real process can be held at the right moment, each with its reason.
 UNLED: Final[Mapping[str, str]] = {
@@ -163,7 +163,7 @@ def first_ways(configuration: Configuration, wanted: set[Key]) -> dict[Key, Scri
     world = Told(configuration)
     root = world.initial()
     came: dict[Any, tuple[Any, int] | None] = {root: None}
-    frontier, ways = [root], {}
+    frontier, ways = [root], dict[Key, Script]()
 
     def script(state: Any, last: int) -> Script:
         choices = [last]
@@ -173,7 +173,7 @@ def first_ways(configuration: Configuration, wanted: set[Key]) -> dict[Key, Scri
         return Script(configuration, tuple(choices[::-1]))
 
     while frontier and len(came) < STATES and wanted - ways.keys():
-        following = []
+        following: list[Any] = []
         for state in frontier:
             options = [o for o in world.options(state) if o[0].state is not None]
             for number, (move, rows) in enumerate(options):

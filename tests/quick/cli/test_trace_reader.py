@@ -11,11 +11,11 @@ from incumbent.cli.trace_reader import (
     narrow,
     narrow_header,
     of_this_restart,
-    printable,
     readable,
 )
 from incumbent.lifecycle.journal import Follower, parsed, read_journal
 from incumbent.lifecycle.machine.tables import MACHINES
+from incumbent.lifecycle.messages import printable
 
 LINE = {
     "machine": "worker",
@@ -109,6 +109,7 @@ def test_the_whole_journal_is_read_also_where_it_is_longer_than_other_files_of_o
     rotate(path)
     append(path, 3)
     older, current = read_journal(str(path))
+    assert older is not None
     assert [line["n"] for line in parsed(older + current)][1:] == [2, 3]
 
 

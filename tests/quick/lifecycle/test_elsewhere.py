@@ -19,17 +19,11 @@ from incumbent.lifecycle.lock.process_identity import self_token
 from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, network_id
 from incumbent.lifecycle.settings import Worker
 
-from ...isolation import Sandbox
 from ...world import dead_owner
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="no locks of open files here")
 
 THERE = 26001
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 def answers(worker: Worker, port: int, number: int = 3) -> ProbeResult:

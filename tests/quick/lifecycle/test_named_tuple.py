@@ -13,13 +13,13 @@ from incumbent.lifecycle.record import Build
 
 class Real(Typings):
     name: str
-    count: int = 3
+    number: int = 3
     why: str = ""
 
 
 class Twin(Ours):
     name: str
-    count: int = 3
+    number: int = 3
     why: str = ""
 
 
@@ -28,7 +28,7 @@ GIVEN = [
     (("a",), {}),
     (("a", 1), {}),
     (("a",), {"why": "b"}),
-    ((), {"why": "b", "name": "a", "count": 0}),
+    ((), {"why": "b", "name": "a", "number": 0}),
     (("a", 1, "b"), {}),
 ]
 
@@ -37,11 +37,11 @@ GIVEN = [
 def test_what_is_given_is_what_is_there(places: Any, names: Any):
     real, twin = Real(*places, **names), Twin(*places, **names)
     assert tuple(twin) == tuple(real)
-    assert (twin.name, twin.count, twin.why) == (real.name, real.count, real.why)
+    assert (twin.name, twin.number, twin.why) == (real.name, real.number, real.why)
     assert twin._asdict() == real._asdict()
     assert hash(twin) == hash(real)
     assert repr(twin) == repr(real).replace("Real", "Twin")
-    assert tuple(twin._replace(count=7)) == tuple(real._replace(count=7))
+    assert tuple(twin._replace(number=7)) == tuple(real._replace(number=7))
     assert type(twin._replace(why="c")) is Twin
 
 
@@ -50,7 +50,7 @@ def test_what_is_given_is_what_is_there(places: Any, names: Any):
     ("places", "names"),
     [
         ((), {}),
-        ((), {"count": 1}),
+        ((), {"number": 1}),
         (("a", 1, "b", "c"), {}),
         (("a",), {"name": "b"}),
         (("a", 1, "b"), {"why": "c"}),
@@ -65,7 +65,7 @@ def test_a_field_too_many_or_too_few_is_refused(made: Any, places: Any, names: A
 @BOTH
 def test_a_field_cannot_be_set(made: Any):
     with pytest.raises(AttributeError):
-        made("a").count = 4
+        made("a").number = 4
 
 
 @BOTH

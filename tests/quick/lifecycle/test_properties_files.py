@@ -53,7 +53,7 @@ NESTED = st.integers(1, 200_000).map(lambda depth: b"[" * depth)
 
 
 @st.composite
-def near(draw, whole: bytes) -> bytes:
+def near(draw: st.DrawFn, whole: bytes) -> bytes:
     """Give a valid file after an accident: one field changed or gone, or bytes torn."""
     kind = draw(st.sampled_from(("field", "gone", "cut", "bytes", "whole")))
     if kind in ("field", "gone"):

@@ -12,13 +12,6 @@ from incumbent.lifecycle.record_format import encoded
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 
-from ...isolation import Sandbox
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
-
 
 def is_guarded(worker: Worker) -> bool:
     guard = Guard(worker.path("spawn.lock.guard"))

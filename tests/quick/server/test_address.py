@@ -27,15 +27,9 @@ from incumbent.server.process.socket_passing import Passed
 from incumbent.server.process.spawn_context import SpawnContext
 from incumbent.server.worker import PosixWorker
 
-from ...isolation import Sandbox
 from .test_worker import holder, is_dark, listened, port_of
 
 pytestmark = pytest.mark.skipif(not open_file_lock.SUPPORTED, reason="no locks of open files here")
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 class Case:

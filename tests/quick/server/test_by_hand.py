@@ -23,14 +23,7 @@ from incumbent.server.by_hand import ByHand
 from incumbent.server.main import hang_timeout
 from incumbent.server.process.spawn_context import SpawnContext
 
-from ...isolation import Sandbox
-
 BUILD = Build("7.0.0", "marvel:app", sys.executable)
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 class Case:

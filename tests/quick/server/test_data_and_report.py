@@ -24,14 +24,7 @@ from incumbent.server.data_hold import DataHold
 from incumbent.server.report import Report
 from incumbent.server.requests import Requests
 
-from ...isolation import Sandbox
-
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="no locks of open files here")
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 class Case:

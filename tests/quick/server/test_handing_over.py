@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +19,6 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.server.process import socket_passing
 from incumbent.server.worker import PosixWorker
 
-from ...isolation import Sandbox
 from .test_worker import port_of
 
 BUILD = Build("1.0.0", "app:app", sys.executable)
@@ -28,11 +26,8 @@ SOON_S = 20.0
 
 
 @pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(
-        environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port,
-        start_timeout=SOON_S,
-    )  # fmt: skip
+def start_timeout() -> float:
+    return SOON_S
 
 
 @pytest.fixture

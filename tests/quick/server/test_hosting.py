@@ -72,8 +72,7 @@ async def app(*_): ...
 
 
 @pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    its = Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
+def worker(sandbox: Sandbox, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     folder = sandbox.root / "code"
     folder.mkdir()
     (folder / "marvel.py").write_text(APP)
@@ -81,10 +80,10 @@ def worker(sandbox: Sandbox, data_dir: Path, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "broken.py").write_text("raise ImportError('broken')\n")
     (folder / "poor.py").write_text("raise MemoryError\n")
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("INCUMBENT_HOST", its.host)
-    monkeypatch.setenv("INCUMBENT_PORT", str(its.port))
-    its.app = "marvel:app"
-    yield its
+    monkeypatch.setenv("INCUMBENT_HOST", worker.host)
+    monkeypatch.setenv("INCUMBENT_PORT", str(worker.port))
+    worker.app = "marvel:app"
+    yield worker
     for name in ("marvel", "asking", "broken", "poor"):
         sys.modules.pop(name, None)
 

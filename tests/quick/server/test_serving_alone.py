@@ -23,18 +23,11 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.server import data_hold
 from incumbent.server.process import socket_passing
 
-from ...isolation import Sandbox
 from .test_worker import holder, is_dark, listened, passing, port_of
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="no locks of open files here")
 
 BUILD = Build("1.0.0", "app:app", sys.executable)
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    """Give a worker whose files are in the test's own data dir."""
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 def held(worker: Worker) -> ServeLock:

@@ -29,16 +29,8 @@ from incumbent.server.process.service_manager import Manager
 from incumbent.server.process.spawn_context import SpawnContext
 from incumbent.server.worker import PosixWorker
 
-from ...isolation import Sandbox
-
 BUDGET_S = 0.2
 BY_THEN_S = 20.0
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    """Give a worker whose files are in the test's own data dir."""
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 def port_of(worker: Worker, monkeypatch: pytest.MonkeyPatch, **passed: str) -> PosixWorker:

@@ -23,7 +23,6 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.server import successor as module
 from incumbent.server.worker import PosixWorker
 
-from ...isolation import Sandbox
 from ...world import eventually
 from .test_worker import holder, listened, port_of
 
@@ -35,11 +34,8 @@ READY = "import os, sys; os.write(int(sys.argv[1]), b'r'); sys.stdin.read()"
 
 
 @pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(
-        environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port,
-        start_timeout=SHORT_S,
-    )  # fmt: skip
+def start_timeout() -> float:
+    return SHORT_S
 
 
 # The port.

@@ -106,7 +106,7 @@ class Line:
         return self._line()
 
 
-LINE = None
+LINE: Line  # from the first `hold` on
 INSIDE = False
 
 
@@ -117,7 +117,7 @@ def hold(cls):
     """Put a checkpoint before each verb of the rooms of this class's objects."""
     global LINE
     launcher = cls.__name__ == "PosixLauncher"
-    if LINE is None:
+    if "LINE" not in globals():
         LINE = Line("launcher" if launcher else "worker")
     begin = cls.__init__
 

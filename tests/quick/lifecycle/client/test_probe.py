@@ -32,7 +32,7 @@ from ....proving import keep_secret, proof_of, proving
 PATIENCE_S = 0.3
 LIMIT_S = 5.0  # a probe that honours its deadline is back long before, also on a busy machine
 
-Server = Callable[[socket.socket], None]
+Server = Callable[[socket.socket], object]
 
 
 @contextlib.contextmanager
@@ -137,6 +137,7 @@ def test_a_healthy_worker_is_serving(sandbox):
     with answering(sandbox.port, proving(report(sandbox))):
         seen = seen_at(sandbox)
     assert seen.kind == WORKER_SERVING
+    assert seen.health is not None
     assert (seen.health.pid, seen.health.version) == (4711, "1.0.0")
 
 
@@ -157,6 +158,7 @@ def test_who_proves_nothing_is_foreign_whatever_it_says(sandbox, length):
     with answering(sandbox.port, saying(http(report(sandbox), length=length))):
         seen = seen_at(sandbox)
     assert (seen.kind, seen.health, seen.detail) == (FOREIGN, None, UNPROVED)
+    assert seen.claim is not None
     assert seen.claim.pid == 4711
 
 
@@ -222,7 +224,7 @@ def test_a_report_that_was_changed_on_its_way_is_foreign(sandbox):
 @pytest.mark.slow
 def test_a_listener_that_never_answers_is_silent(sandbox):
     ending = threading.Event()
-    with answering(sandbox.port, lambda _: ending.wait(LIMIT_S) and None):
+    with answering(sandbox.port, lambda _: ending.wait(LIMIT_S)):
         assert probe("127.0.0.1", sandbox.port, "s", "/d", PATIENCE_S).kind == SILENT
         ending.set()
 

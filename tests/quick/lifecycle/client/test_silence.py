@@ -3,17 +3,8 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from incumbent.lifecycle.client import silence
 from incumbent.lifecycle.settings import Worker
-
-from ....isolation import Sandbox
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 def test_nobody_is_silent_unheard(worker: Worker):

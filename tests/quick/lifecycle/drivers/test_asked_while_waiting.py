@@ -11,7 +11,8 @@ from incumbent.lifecycle.drivers.ports import (
 from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
 from incumbent.lifecycle.machine import states
 
-from .test_drivers import UP, EnoughError, handing_over, record, served
+from .system import EnoughError
+from .test_drivers import UP, handing_over, record, served
 
 CURRENT = "2"  # what the record says too
 COMING_UP = [None, None]  # nothing is asked before it serves

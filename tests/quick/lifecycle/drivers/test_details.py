@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
@@ -24,54 +23,41 @@ from incumbent.lifecycle.drivers.spawner import Spawner
 from incumbent.lifecycle.drivers.stopper import Stopper
 from incumbent.lifecycle.drivers.worker import WorkerDriver
 from incumbent.lifecycle.health import FOREIGN, NO_ADDRESS, OUT_OF_REACH, SILENT, ProbeResult
-from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
+from incumbent.lifecycle.lock.spawn_lock import HELD
 from incumbent.lifecycle.machine import states
 
-from .test_drivers import (
-    DARK_PORT,
-    KILLED_AS_LATE,
-    LATE,
-    UP,
-    EnoughError,
-    System,
-    played,
-    record,
-    worker,
-)
+from .system import GOT, KILLED_AS_LATE, Answers, EnoughError, System
+from .test_drivers import DARK_PORT, LATE, UP, played, record, worker
 
-GOT = LockResult(ACQUIRED)
 BUSY = LockResult(HELD, "another holds it")
 
-
-class Telling(System):
-    """Keeps what is told with each row."""
-
-    def __init__(self, **answers: list[Any]) -> None:
-        super().__init__(**answers)
-        self.told: list[tuple[str, str]] = []
-
-    def __getattr__(self, verb: str) -> Callable[..., Awaitable[Any]]:
-        called = super().__getattr__(verb)
-        if verb != "note":
-            return called
-
-        async def noted(row: Any, detail: str) -> Any:
-            self.told.append((row.event, detail))
-            return await called(row, detail)
-
-        return noted
+Rows = list[tuple[str, str]]  # each an event, with what is told of it
 
 
-def told(driver: type[Any], *more: Any, **answers: list[Any]) -> tuple[list[tuple[str, str]], Any]:
-    system = Telling(**answers)
-    run = driver(system, *more)
+def launching(**answers: Sequence[object]) -> tuple[Rows, Spawner]:
+    system = System(answers)
+    run = Spawner(system, restart=False)
+    played(run)
+    return system.told, run
+
+
+def stopping(**answers: Sequence[object]) -> tuple[Rows, Stopper]:
+    system = System(answers)
+    run = Stopper(system)
+    played(run)
+    return system.told, run
+
+
+def serving(**answers: Sequence[object]) -> tuple[Rows, WorkerDriver]:
+    system = System(answers)
+    run = WorkerDriver(system, False, "1")
     played(run)
     return system.told, run
 
 
 def test_a_launch_is_told_with_its_pid_and_a_failure_with_its_reason():
-    rows, run = told(
-        Spawner, False, probe=[DARK_PORT], record=[record("2", "1")],
+    rows, run = launching(
+        probe=[DARK_PORT], record=[record("2", "1")],
         acquire=[BUSY, GOT], watch=[ChildExit(1, last_output="no database"), UP],
     )  # fmt: skip
     assert rows == [
@@ -88,8 +74,8 @@ def test_a_launch_is_told_with_its_pid_and_a_failure_with_its_reason():
 
 
 def test_a_child_that_is_late_is_told_once_it_is_dead():
-    rows, run = told(
-        Spawner, False, probe=[DARK_PORT], record=[record("2")], watch=[LATE],
+    rows, run = launching(
+        probe=[DARK_PORT], record=[record("2")], watch=[LATE],
         kill=[KILLED_AS_LATE],
     )  # fmt: skip
     assert rows[-2:] == [
@@ -100,8 +86,8 @@ def test_a_child_that_is_late_is_told_once_it_is_dead():
 
 
 def test_a_lock_that_is_refused_says_why():
-    rows, run = told(
-        Spawner, False, probe=[DARK_PORT], record=[record("2")],
+    rows, run = launching(
+        probe=[DARK_PORT], record=[record("2")],
         acquire=[LockResult(LOCK_REFUSED, "can't use it")],
     )  # fmt: skip
     assert rows[-1] == ("lock_refused", "can't use it")
@@ -109,13 +95,13 @@ def test_a_lock_that_is_refused_says_why():
 
 
 def test_whoever_holds_the_port_is_told():
-    rows, _ = told(Spawner, False, probe=[ProbeResult(FOREIGN, None, "a printer")])
+    rows, _ = launching(probe=[ProbeResult(FOREIGN, None, "a printer")])
     assert rows == [("port_foreign", "a printer")]
 
 
 def test_an_older_worker_is_told_with_its_pid_and_what_it_answers():
-    rows, run = told(
-        Spawner, False, probe=[worker("1", pid=9)], record=[record("2")],
+    rows, run = launching(
+        probe=[worker("1", pid=9)], record=[record("2")],
         ask=[Reply(REFUSED, "not now")],
     )  # fmt: skip
     assert rows == [("worker_stale", "pid=9 version=1"), ("handover_refused", "not now")]
@@ -123,8 +109,8 @@ def test_an_older_worker_is_told_with_its_pid_and_what_it_answers():
 
 
 def test_a_worker_tells_what_it_was_asked_and_how_its_successor_failed():
-    rows, run = told(
-        WorkerDriver, False, "1", record=[record("2", "1")],
+    rows, run = serving(
+        record=[record("2", "1")],
         next_ask=[Request(RESTART, 1), EnoughError],
         poll_ask=[None, None, None],
         warm_up=[ChildExit(3, last_output="broken")],
@@ -140,19 +126,19 @@ def test_a_worker_tells_what_it_was_asked_and_how_its_successor_failed():
 
 
 def test_a_worker_that_is_asked_to_stop_says_so():
-    rows, _ = told(WorkerDriver, False, "1", next_ask=[Request(SHUTDOWN, 1), EnoughError])
+    rows, _ = serving(next_ask=[Request(SHUTDOWN, 1), EnoughError])
     assert ("stop_asked", SHUTDOWN) in rows
 
 
 def test_an_app_that_fails_is_told_with_its_sentence():
-    rows, run = told(WorkerDriver, False, "1", load=[StepResult("app_failed", "no module")])
+    rows, run = serving(load=[StepResult("app_failed", "no module")])
     assert rows[-1] == ("app_failed", "no module")
     assert run.detail == "no module"
 
 
 def test_a_stop_is_told_with_whom_it_means_and_who_is_in_its_way():
-    rows, run = told(
-        Stopper, probe=[worker("1", pid=9), DARK_PORT], ask=[Reply(ACCEPTED)], acquire=[BUSY, GOT]
+    rows, run = stopping(
+        probe=[worker("1", pid=9), DARK_PORT], ask=[Reply(ACCEPTED)], acquire=[BUSY, GOT]
     )
     assert rows == [
         ("worker_found", "pid=9 version=1"),
@@ -169,26 +155,26 @@ def test_a_stop_is_told_with_whom_it_means_and_who_is_in_its_way():
 
 @pytest.mark.parametrize("kind", [FOREIGN, NO_ADDRESS])
 def test_a_stop_tells_whose_port_it_is(kind: str):
-    rows, run = told(Stopper, probe=[ProbeResult(kind, None, "a printer")])
+    rows, run = stopping(probe=[ProbeResult(kind, None, "a printer")])
     assert rows == [("port_foreign", "a printer")]
     assert (run.error, run.found) == ("a printer", False)
 
 
 def test_a_stop_that_is_refused_says_why():
-    rows, run = told(Stopper, probe=[worker("1", pid=9)], ask=[Reply(REFUSED, "no secret")])
+    rows, run = stopping(probe=[worker("1", pid=9)], ask=[Reply(REFUSED, "no secret")])
     assert rows[-1] == ("ask_refused", "no secret")
     assert run.error == "no secret"
 
 
 def test_a_stop_whose_lock_is_refused_says_why():
-    rows, run = told(Stopper, probe=[DARK_PORT], acquire=[LockResult(LOCK_REFUSED, "read-only")])
+    rows, run = stopping(probe=[DARK_PORT], acquire=[LockResult(LOCK_REFUSED, "read-only")])
     assert rows[-1] == ("lock_refused", "read-only")
     assert run.error == "read-only"
 
 
 def test_a_stop_tells_who_runs_the_app_out_of_reach():
     far = ProbeResult(OUT_OF_REACH, None, "the worker 7 on far")
-    rows, run = told(Stopper, probe=[DARK_PORT], look_elsewhere=[far], acquire=[GOT])
+    rows, run = stopping(probe=[DARK_PORT], look_elsewhere=[far], acquire=[GOT])
     held = [row for row in rows if row[0].startswith("data_held")]
     assert held == [
         ("data_held", "the worker 7 on far"), ("data_held_elsewhere", "the worker 7 on far"),
@@ -201,8 +187,8 @@ def test_a_stop_tells_who_runs_the_app_out_of_reach():
 
 def test_an_ask_that_nobody_answers_is_asked_again_after_a_pause():
     silent = Reply(UNANSWERED, "busy")
-    rows, run = told(
-        Stopper, probe=[worker("1", pid=9), DARK_PORT], ask=[silent, silent, Reply(ACCEPTED)]
+    rows, run = stopping(
+        probe=[worker("1", pid=9), DARK_PORT], ask=[silent, silent, Reply(ACCEPTED)]
     )
     assert rows[:4] == [
         ("worker_found", "pid=9 version=1"),
@@ -218,7 +204,7 @@ def test_an_ask_that_nobody_answers_is_asked_again_after_a_pause():
 )
 def test_whoever_was_asked_is_waited_for_until_it_is_gone(stays: ProbeResult):
     its = worker("1", pid=9)
-    rows, run = told(Stopper, probe=[its, stays, stays, DARK_PORT], ask=[Reply(ACCEPTED)])
+    rows, run = stopping(probe=[its, stays, stays, DARK_PORT], ask=[Reply(ACCEPTED)])
     assert [event for event, _ in rows] == [
         "worker_found", "ask_accepted", "instance_stays", "instance_stays", "instance_gone",
         "port_dark", "lock_acquired", "port_dark",
@@ -228,15 +214,15 @@ def test_whoever_was_asked_is_waited_for_until_it_is_gone(stays: ProbeResult):
 
 def test_an_heir_of_the_one_that_was_asked_is_another():
     first, heir = worker("1", pid=9), worker("2", pid=10)
-    rows, _ = told(Stopper, probe=[first, heir, heir, DARK_PORT], ask=[Reply(ACCEPTED)])
+    rows, _ = stopping(probe=[first, heir, heir, DARK_PORT], ask=[Reply(ACCEPTED)])
     assert [row for row in rows if row[0] == "worker_found"] == [
         ("worker_found", "pid=9 version=1"), ("worker_found", "pid=10 version=2"),
     ]  # fmt: skip
 
 
 def test_whoever_comes_up_while_a_stop_waits_for_the_lock_is_stopped_too():
-    rows, run = told(
-        Stopper, probe=[DARK_PORT, worker("1", pid=9), worker("1", pid=9), DARK_PORT],
+    rows, run = stopping(
+        probe=[DARK_PORT, worker("1", pid=9), worker("1", pid=9), DARK_PORT],
         acquire=[BUSY, GOT], ask=[Reply(ACCEPTED)],
     )  # fmt: skip
     assert ("worker_found", "pid=9 version=1") in rows
@@ -251,14 +237,14 @@ def test_a_stop_ends_at_its_deadline_wherever_it_waits():
         {"probe": [worker("1", pid=9)], "ask": [Reply(ACCEPTED)]},
         {"probe": [DARK_PORT], "acquire": [BUSY]},
     ):
-        rows, run = told(Stopper, pause=[True, False], **answers)
+        rows, run = stopping(pause=[True, False], **answers)
         assert rows[-1][0] == "deadline_passed"
         assert run.state != states.VERIFIED
 
 
 def test_a_worker_names_itself_in_its_file_before_it_is_up():
-    system = Telling(record=[record("1")], next_ask=[EnoughError])
-    played(WorkerDriver(system, False, "1"))  # type: ignore[arg-type]  # answers any verb
+    system = System({"record": [record("1")], "next_ask": [EnoughError]})
+    played(WorkerDriver(system, False, "1"))
     order = [
         verb for verb in system.verbs if verb in ("listen", "name_holder", "write_pid", "say_up")
     ]
@@ -268,20 +254,20 @@ def test_a_worker_names_itself_in_its_file_before_it_is_up():
 # A handover by rebinding, step by step.
 
 
-def rebound(**answers: list[Any]) -> tuple[list[tuple[str, str]], Telling, WorkerDriver]:
-    asked: dict[str, list[Any]] = {
+def rebound(**answers: Sequence[object]) -> tuple[list[tuple[str, str]], System, WorkerDriver]:
+    asked: Answers = {
         "next_ask": [Request(RESTART, 1), EnoughError],
         "record": [record("2", "1")],
         "can_pass_socket": [False],
     }
-    system = Telling(**(asked | answers))
-    driver = WorkerDriver(system, False, "1")  # type: ignore[arg-type]  # answers any verb
+    system = System({**asked, **answers})
+    driver = WorkerDriver(system, False, "1")
     played(driver)
     events = [event for event, _ in system.told]
     return system.told[events.index("rebind_chosen") :], system, driver
 
 
-def refusals(system: Telling) -> list[str]:
+def refusals(system: System) -> list[str]:
     return [call[1] for call in system.calls if call[0] == "refuse"]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,9 +19,7 @@ from incumbent.lifecycle.drivers.ports import (
     RECYCLE,
     RESTART,
     SHUTDOWN,
-    Child,
     ChildExit,
-    Launch,
     LockResult,
     Reply,
     Request,
@@ -36,99 +33,22 @@ from incumbent.lifecycle.drivers.worker import WorkerDriver
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import (
     DARK,
-    DATA_FREE,
     FOREIGN,
     SILENT,
     Health,
     ProbeResult,
     result_of,
 )
-from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
+from incumbent.lifecycle.lock.spawn_lock import HELD
 from incumbent.lifecycle.machine import states
-from incumbent.lifecycle.record import Build, Record, Rejection, candidates
+from incumbent.lifecycle.record import Build, Record, Rejection
 
-ENOUGH = 120  # calls: no story here is so long unless it goes round in a circle
-OF_THE_RECORD = frozenset({"record", "candidates", "number_launch"})
-LINE = "line"
-NOTED = Generation(LINE, 100)
+from .system import LINE, NOTED, Answers, EnoughError, System
+
 DARK_PORT = ProbeResult(DARK)
-GOT = LockResult(ACQUIRED)
 UP = ChildExit(None, up=True)
 DIED = ChildExit(1)
 LATE = ChildExit(None, late=True)
-KILLED_AS_LATE = ChildExit(-9, late=True)
-
-
-class EnoughError(Exception):
-    """The story goes on and on."""
-
-
-class System:
-    """Answers each verb from its list, the last answer again and again; `calls` keeps all."""
-
-    def __init__(self, **answers: list[Any]) -> None:
-        kind = {"pause": [True], "mark_good": [True], "reject": [True], "lock_is_free": [True]}
-        kind |= {"can_pass_socket": [True], "poll_ask": [None], "pass_socket": [True]}
-        kind |= {
-            "acquire": [GOT],
-            "load": [StepResult("imported")],
-            "start_app": [StepResult("app_up")],
-        }
-        kind |= {
-            "look_elsewhere": [ProbeResult(DATA_FREE)],
-            "drain": [True],
-            "take_data": [StepResult("data_taken")],
-            "listen": [StepResult("listen_ok")],
-            "await_socket": [StepResult("socket_received")],
-        }
-        kind |= {"begin": [Run(NOTED, "2")], "kill": [KILLED_AS_LATE]}
-        self._answers = {verb: list(its) for verb, its in (kind | answers).items()}
-        self.calls: list[tuple[Any, ...]] = []
-        self.rows: list[Any] = []
-        self._pids = 50
-
-    @property
-    def room(self) -> System:
-        """Give the system, which is every room of its own."""
-        return self
-
-    lock = store = children = address = app = parent = requests = room
-
-    def __getattr__(self, verb: str) -> Callable[..., Awaitable[Any]]:
-        async def called(*arguments: Any, **named: Any) -> Any:
-            if verb == "note":
-                self.rows.append(arguments[0])
-                return None
-            self.calls.append((verb, *arguments, *named.values()))
-            if len(self.calls) > ENOUGH:
-                raise EnoughError
-            if verb == "spawn":
-                self._pids += 1
-                return Child(self._pids, arguments[0])
-            its = self._answers.get("record" if verb in OF_THE_RECORD else verb, [None])
-            answer = its.pop(0) if len(its) > 1 else its[0]
-            if answer is EnoughError:
-                raise EnoughError
-            if verb in OF_THE_RECORD and verb != "record":
-                builds = () if answer is None else candidates(answer, None, 0.0)
-                number = Generation(LINE, NOTED.number + 1)
-                return builds if verb == "candidates" else Launch(builds, number)
-            return answer
-
-        return called
-
-    @property
-    def verbs(self) -> list[str]:
-        return [call[0] for call in self.calls]
-
-    @property
-    def spawned(self) -> list[str]:
-        return [call[1].version for call in self.calls if call[0] == "spawn"]
-
-    def comes(self, first: str, then: str) -> bool:
-        """Whether `first` was called, and before the first `then`."""
-        verbs = self.verbs
-        return first in verbs and verbs.index(first) < [*verbs, then].index(then)
 
 
 def build(version: str) -> Build:
@@ -178,24 +98,30 @@ def played(driver: Driver) -> str:
     raise AssertionError("a verb was suspended")
 
 
-def ensured(**answers: list[Any]) -> tuple[str, System, Spawner]:
-    system = System(**answers)
-    driver = Spawner(system, restart=False)  # type: ignore[arg-type]  # answers any verb
+def ensured(**answers: Sequence[object]) -> tuple[str, System, Spawner]:
+    system = System(answers)
+    driver = Spawner(system, restart=False)
     return played(driver), system, driver
 
 
-def restarted(**answers: list[Any]) -> tuple[str, System, Spawner]:
-    system = System(**answers)
-    driver = Spawner(system, restart=True)  # type: ignore[arg-type]  # answers any verb
+def restarted(**answers: Sequence[object]) -> tuple[str, System, Spawner]:
+    system = System(answers)
+    driver = Spawner(system, restart=True)
+    return played(driver), system, driver
+
+
+def serving(
+    answers: Answers, standby: bool = False, version: str = "1"
+) -> tuple[str, System, WorkerDriver]:
+    system = System({"next_ask": [EnoughError], **answers})
+    driver = WorkerDriver(system, standby, version)
     return played(driver), system, driver
 
 
 def served(
-    standby: bool = False, version: str = "1", **answers: list[Any]
+    standby: bool = False, version: str = "1", **answers: Sequence[object]
 ) -> tuple[str, System, WorkerDriver]:
-    system = System(**({"next_ask": [EnoughError]} | answers))
-    driver = WorkerDriver(system, standby, version)  # type: ignore[arg-type]  # answers any verb
-    return played(driver), system, driver
+    return serving(answers, standby, version)
 
 
 # A launcher.
@@ -535,10 +461,12 @@ def test_a_standby_whose_pipe_closed_is_over():
 # A worker that leaves.
 
 
-def handing_over(**answers: list[Any]) -> tuple[str, System, WorkerDriver]:
+def handing_over(
+    version: str = "1", **answers: Sequence[object]
+) -> tuple[str, System, WorkerDriver]:
     """Let a worker of version 1 be asked for version 2."""
-    asked = {"next_ask": [Request(RECYCLE, 1), EnoughError], "record": [record("2", "1")]}
-    return served(**(asked | answers))
+    asked: Answers = {"next_ask": [Request(RECYCLE, 1), EnoughError], "record": [record("2", "1")]}
+    return serving({**asked, **answers}, version=version)
 
 
 def test_a_handover_takes_the_lock_before_it_spawns():
@@ -627,12 +555,24 @@ def test_a_resumed_worker_releases_then_serves():
     assert system.comes("release", "accept_again")
 
 
+def test_who_is_asked_to_stop_instead_of_resuming_lets_the_lock_go_and_serves_no_more():
+    event, system, driver = handing_over(
+        warm_up=[ChildExit(None, ready=True)],
+        watch=[DIED],
+        poll_ask=[None, None, None, Request(SHUTDOWN, 2), None],
+    )
+    assert (event, driver.state) == ("stop_asked", states.STOPPED)
+    assert system.rows[-2].event == "child_failed"
+    assert system.verbs.count("acquire") == system.verbs.count("release") == 1
+    assert "accept_again" not in system.verbs
+
+
 # A stop.
 
 
-def stopped(**answers: list[Any]) -> tuple[str, System, Stopper]:
-    system = System(**answers)
-    driver = Stopper(system)  # type: ignore[arg-type]  # answers any verb
+def stopped(**answers: Sequence[object]) -> tuple[str, System, Stopper]:
+    system = System(answers)
+    driver = Stopper(system)
     return played(driver), system, driver
 
 

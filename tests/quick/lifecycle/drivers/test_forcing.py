@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from incumbent.lifecycle.drivers.stopper import Stopper
 from incumbent.lifecycle.health import SILENT, ProbeResult
 from incumbent.lifecycle.lock.spawn_lock import ACQUIRED, HELD
 
-from .test_drivers import DARK_PORT, GOT, NOTED, UP, System, played, record, worker
+from .system import GOT, NOTED, Answers, System
+from .test_drivers import DARK_PORT, UP, played, record, worker
 
 SILENT_PORT = ProbeResult(SILENT)
 ENDED = StepResult(KILLED, "ended the worker 7")
@@ -28,13 +30,11 @@ SPARED = StepResult(NOT_PROVED, "7 is the worker no more")
 NEW = UP._replace(seen=worker("2", pid=51, number=NOTED.number + 1))
 
 
-def forced(kind: str, **answers: list[Any]) -> tuple[str, System, Any]:
-    known: dict[str, list[Any]] = {"judge_silence": [True], "record": [record("2")]}
-    system = System(**(known | answers))
+def forced(kind: str, **answers: Sequence[object]) -> tuple[str, System, Any]:
+    known: Answers = {"judge_silence": [True], "record": [record("2")]}
+    system = System({**known, **answers})
     driver: Any = (
-        Stopper(system, force=True)  # type: ignore[arg-type]  # answers any verb
-        if kind == "stop"
-        else Spawner(system, restart=True, force=True)  # type: ignore[arg-type]  # as above
+        Stopper(system, force=True) if kind == "stop" else Spawner(system, restart=True, force=True)
     )
     return played(driver), system, driver
 
@@ -129,6 +129,6 @@ def test_a_worker_that_hangs_when_it_is_asked_to_stop_is_ended():
 
 
 def test_a_run_that_may_not_force_judges_nobody():
-    system = System(probe=[SILENT_PORT], record=[record("2")], pause=[True, False])
-    played(Spawner(system, restart=True))  # type: ignore[arg-type]  # answers any verb
+    system = System({"probe": [SILENT_PORT], "record": [record("2")], "pause": [True, False]})
+    played(Spawner(system, restart=True))
     assert "judge_silence" not in system.verbs

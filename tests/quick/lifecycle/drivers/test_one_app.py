@@ -23,12 +23,11 @@ from incumbent.lifecycle.health import DATA_FREE, DATA_HELD, OUT_OF_REACH, Probe
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.record import Record
 
+from .system import NOTED, EnoughError
 from .test_drivers import (
     DARK_PORT,
     DIED,
-    NOTED,
     UP,
-    EnoughError,
     ensured,
     handing_over,
     record,
@@ -248,6 +247,6 @@ def test_a_restart_that_joins_is_told_so():
         warm_up=[Request(RESTART, 2), ChildExit(None, ready=True)], watch=[UP]
     )
     assert [call[1:] for call in system.calls if call[0] == "accept_ask"] == [
-        (Request("recycle", 1),),
+        (Request("recycle", 1), False),
         (Request(RESTART, 2), True),
     ]

@@ -399,6 +399,11 @@ for line in sys.stdin:
 """
 
 
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
 @pytest.mark.slow
 def test_of_many_processes_one_gets_the_lock_each_round(path):
     contenders = [
@@ -414,9 +419,10 @@ def test_of_many_processes_one_gets_the_lock_each_round(path):
 
     def all_do(order: str) -> list[str]:
         for process in contenders:
+            assert process.stdin is not None
             process.stdin.write(f"{order}\n")
             process.stdin.flush()
-        return [process.stdout.readline().strip() for process in contenders]
+        return [said(process) for process in contenders]
 
     losers = [HELD] * (PROCESSES - 1)
     all_do("get ready")

@@ -23,7 +23,6 @@ from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
 from ....open_files import open_without_a_path
 from ....world import dead_owner
 
@@ -36,11 +35,6 @@ os.write(int(sys.argv[1]), b"ur")
 print("said", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

@@ -16,14 +16,7 @@ from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
 from ..lock.test_spawn_lock import descriptors_left
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
-
 
 FIRST = Generation("a", 1)
 

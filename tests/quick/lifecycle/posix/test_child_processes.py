@@ -1,7 +1,6 @@
 """A parent knows each child until it is settled, then no more."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +11,7 @@ from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
-
 BUILD = Build("1.0.0", "app:app", sys.executable)
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

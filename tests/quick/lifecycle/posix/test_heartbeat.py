@@ -15,7 +15,6 @@ from incumbent.lifecycle.posix import spawn_lock_hold as module
 from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.settings import LEASE_S, MARGIN_S, Worker
 
-from ....isolation import Sandbox
 from ....open_files import open_below
 from ....world import eventually
 
@@ -40,11 +39,6 @@ class Clock:
         step = next(self._steps, None)
         self.now += step or 0.0
         return step is None
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

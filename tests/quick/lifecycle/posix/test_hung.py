@@ -20,8 +20,6 @@ from incumbent.lifecycle.posix import hung
 from incumbent.lifecycle.posix.hung import HungWorker, incumbent_of
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells on Linux only")
 
 # Accepts, never answers; holds the lock on a file, writes its stacks, if it is told where.
@@ -39,11 +37,6 @@ sys.stdin.read()
 """
 
 Begin = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

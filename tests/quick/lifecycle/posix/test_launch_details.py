@@ -43,11 +43,6 @@ BUILD = Build("1.0.0", "app:app", sys.executable)
 CHILD = Child(1, BUILD)
 
 
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
-
-
 class Case:
     """A child that is up, what the port says time after time, how long its parent may wait."""
 

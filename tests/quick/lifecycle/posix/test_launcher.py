@@ -35,7 +35,6 @@ from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
 from ....proving import NONCE, SECRET, keep_secret, proving
 from ....world import eventually
 from ..client.test_probe import answering, http, saying
@@ -47,11 +46,8 @@ BUILD = Build("1.0.0", "app:app", sys.executable)
 
 
 @pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(
-        environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port,
-        start_timeout=SHORT_S,
-    )  # fmt: skip
+def start_timeout() -> float:
+    return SHORT_S
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +74,8 @@ def answered(worker: Worker, status: str, **says: object) -> Reply:
 
 
 def proves(
-    worker: Worker, then: Callable[[socket.socket], None]
-) -> Callable[[socket.socket], None]:
+    worker: Worker, then: Callable[[socket.socket], object]
+) -> Callable[[socket.socket], object]:
     """Give a server that proves itself to be this worker, then does something else."""
     keep_secret(Path(worker.data_dir))
     return proving(b"{}", then)

@@ -24,8 +24,6 @@ from incumbent.lifecycle.record import Build, Record, rejected
 from incumbent.lifecycle.record_format import encoded
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
-
 NO_END_S = 1e6
 
 
@@ -37,11 +35,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

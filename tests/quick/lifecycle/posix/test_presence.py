@@ -10,13 +10,6 @@ from incumbent.lifecycle.posix.presence import missing, why_gone
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
-
 
 def build(folder: Path, code: str, app: str = "marvel:app", python: str = sys.executable) -> Build:
     folder.mkdir(exist_ok=True)

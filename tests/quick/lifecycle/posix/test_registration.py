@@ -10,14 +10,7 @@ from incumbent.lifecycle.record_format import encoded
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
-
 BUILD = Build("1.0.0", "app:app", "python")
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

@@ -13,13 +13,7 @@ from incumbent.lifecycle.drivers.ports import LOCK_REFUSED
 from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.settings import Worker
 
-from ....isolation import Sandbox
 from ....open_files import open_below
-
-
-@pytest.fixture
-def worker(sandbox: Sandbox, data_dir: Path) -> Worker:
-    return Worker(environ=sandbox.environment(), data_dir=str(data_dir), port=sandbox.port)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def visitor(listener: socket.socket, says: bytes) -> socket.socket:
     return connection
 
 
-def answer(listener: socket.socket, says: bytes) -> tuple[int, dict]:
+def answer(listener: socket.socket, says: bytes) -> tuple[int, dict[str, Any]]:
     with visitor(listener, says) as connection:
         received = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = received.partition(b"\r\n\r\n")
