@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from incumbent.lifecycle.posix.admin_call import ask
 from incumbent.lifecycle.settings import LEASE_S, Worker
 
 from .. import isolation
+from ..proving import proved
 from ..world import RUN_S, App, World, eventually
 from .test_hook import recording
 
@@ -347,7 +347,7 @@ def test_a_worker_whose_data_dir_was_moved_says_why_it_ends(places, pid, away):
 @pytest.mark.parametrize("away", WAYS)
 def test_a_worker_whose_data_dir_is_gone_acknowledges_no_event(places, pid, away):
     away(places)
-    status, said = post_event(places.world.port)
+    status, said = post_event(places.world)
     assert (status, said["code"]) == (503, "data-dir-gone")
     eventually(lambda: start_token(pid) is None, "it ends")
 
@@ -372,15 +372,9 @@ def test_a_worker_whose_data_dir_stays_stays(places: Places, pid: int):
     assert_only(places, pid)
 
 
-def post_event(port: int) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        body = envelope(new_id(), "Direct", b"{}")
-        connection.request("POST", "/api/events", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
+def post_event(world: World) -> tuple[int, dict[str, Any]]:
+    body = envelope(new_id(), "Direct", b"{}")
+    return proved(world.port, world.data_dir, "POST", "/api/events", body)
 
 
 # Behind a guard that is held.
