@@ -90,7 +90,7 @@ class Endpoints:
         self._control = control
         self._admission = Admission(hosts)
         self._proofs = Proofs(lambda: control.token)
-        self._events = EventsGate(self._proofs, control.health().data_dir)
+        self._events = EventsGate(self._proofs, lambda: control.health().data_dir)
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
         self._pages: Asgi | None = None

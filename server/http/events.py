@@ -22,7 +22,7 @@ UNPROVED = (
 class EventsGate:
     """The gate before the path of events, whatever app is hosted."""
 
-    def __init__(self, proofs: Proofs, data_dir: str) -> None:
+    def __init__(self, proofs: Proofs, data_dir: Callable[[], str]) -> None:
         self._proofs, self._data_dir = proofs, data_dir
 
     async def pass_on(
@@ -45,12 +45,11 @@ class EventsGate:
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
         method, there = scope.get("method", "GET"), address_bytes(scope["server"])
+        data_dir = self._data_dir()
         why = self._proofs.refusal(
             scope,
             UNPROVED,
-            lambda secret, nonce: event_hash(
-                secret, method, target, there, self._data_dir, nonce, body
-            ),
+            lambda secret, nonce: event_hash(secret, method, target, there, data_dir, nonce, body),
         )
         if why is not None:
             await say(scope, send, refusal(401, *why))
