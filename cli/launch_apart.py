@@ -84,9 +84,11 @@ def _launch(worker: Worker, deadline: float, fd: int) -> None:
     talk = _Pipe(fd)
     sys.stderr = talk
     from incumbent.lifecycle import health as h
+    from incumbent.lifecycle.environment import from_anywhere
     from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
     from incumbent.lifecycle.runs import ensure
 
+    worker.environ = from_anywhere(worker.environ)
     had = False
     try:
         ensure(worker, timeout=max(deadline - monotonic(), 0.01), origin="hook")

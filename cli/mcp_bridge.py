@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Callable
@@ -14,11 +13,12 @@ from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
 from incumbent.lifecycle.client.http import (
     AnotherUserError,
+    Connection,
     DarkError,
     NotHttpError,
     SilentError,
-    check_far_end,
 )
+from incumbent.lifecycle.client.proof import UnprovedError, ask_for_events
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
@@ -206,20 +206,22 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
         health = ensure_running(worker, origin=ORIGIN)
         here = health.is_at(worker.host, worker.port)
         address = (worker.host, worker.port) if here else (health.host, health.port)
-        connection = http.client.HTTPConnection(*address, timeout=ANSWER_S)
+        left = max(deadline - time.monotonic(), PAUSE_S)
         try:
-            connection.connect()
-            check_far_end(connection.sock)
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            connection = Connection(*address, left)
+            try:
+                status, _, body, refused = ask_for_events(connection, worker.data_dir, "GET", path)
+            finally:
+                connection.close()
+            if not refused:
+                return status, body
+            why = f"it answers {refused}"
         except AnotherUserError as error:
             raise ToolError(f"{error}; nothing was asked") from error
-        except (OSError, http.client.HTTPException, DarkError, SilentError, NotHttpError) as error:
-            if time.monotonic() + PAUSE_S >= deadline:
-                raise ToolError(f"the worker does not answer GET {path}: {error!r}") from error
-        finally:
-            connection.close()
+        except (OSError, DarkError, SilentError, NotHttpError, UnprovedError) as error:
+            why = str(error) or repr(error)
+        if time.monotonic() + PAUSE_S >= deadline:
+            raise ToolError(f"the worker does not answer GET {path}: {why}")
         time.sleep(PAUSE_S)
 
 

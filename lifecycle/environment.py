@@ -70,6 +70,16 @@ def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def from_anywhere(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment without the import path's entries that depend on the folder one is in.
+
+    An agent runs its hooks in whatever repository it works on; that is no place for code of ours.
+    """
+    path = environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = os.pathsep.join(entry for entry in path if os.path.isabs(entry))
+    return {**environ, "PYTHONPATH": kept} if "PYTHONPATH" in environ else dict(environ)
+
+
 def _absolute(path: str) -> str:
     """Give the import path as it is from anywhere; an empty entry is whatever folder one is in."""
     return os.pathsep.join(os.path.abspath(entry) for entry in path.split(os.pathsep) if entry)

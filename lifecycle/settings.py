@@ -30,6 +30,8 @@ HANG_S = 60.0  # longer than any launcher waits for an answer
 
 REBIND = "rebind"
 STRATEGIES = ("seamless", REBIND)
+KEPT = "30d,1G"
+PROVED, OPEN = "proved", "open"  # by whom events are written and read
 _ABSENT = object()
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
@@ -41,17 +43,19 @@ class Worker:
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
     seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take; a
     worker whose event loop stands still for `hang_timeout` ends, one that is unused for
-    `idle_timeout` stops, one that grows beyond `max_memory` bytes restarts; 0 is never. A settings
-    file names no `python`; one that can't be read is refused, with its line. `pass_env` are names,
-    or beginnings such as `MYTOOL_*`, of variables that the app gets too. In the environment of
-    another name's worker the `INCUMBENT_*` variables are that worker's, so don't count. Raises
-    SettingsError for a value that can't be, TrustError for a data dir not this user's alone.
+    `idle_timeout` stops, one that grows beyond `max_memory` bytes restarts; 0 is never. With
+    `events="open"` any program of this user may write and read events; `keep_events` says how long
+    the built-in app keeps them. A settings file names no `python`; one that can't be read is
+    refused, with its line. `pass_env` are names, or beginnings such as `MYTOOL_*`, of variables
+    that the app gets too. In the environment of another name's worker the `INCUMBENT_*` variables
+    are that worker's, so don't count. Raises SettingsError for a value that can't be, TrustError
+    for a data dir not this user's alone.
     """
 
     __slots__ = (
-        "app", "data_dir", "drain_timeout", "environ", "handover", "hang_timeout", "host",
-        "idle_timeout", "lock_timeout", "log_level", "max_memory", "name", "notices", "pass_env",
-        "port", "python", "start_timeout", "timeout", "version",
+        "app", "data_dir", "drain_timeout", "environ", "events", "handover", "hang_timeout",
+        "host", "idle_timeout", "keep_events", "lock_timeout", "log_level", "max_memory", "name",
+        "notices", "pass_env", "port", "python", "start_timeout", "timeout", "version",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +76,8 @@ class Worker:
         hang_timeout: float | None = None,
         idle_timeout: float | None = None,
         max_memory: int | str | None = None,
+        events: str | None = None,
+        keep_events: str | None = None,
         timeout: float | None = None,
         pass_env: "str | Iterable[str] | None" = None,
         environ: "Mapping[str, str] | None" = None,
@@ -130,7 +136,9 @@ class Worker:
         self.lock_timeout: float = pick("lock_timeout", lock_timeout, LOCK_S, _seconds)
         self.hang_timeout = pick("hang_timeout", hang_timeout, HANG_S, lambda s: _seconds(s, 0))
         self.idle_timeout = pick("idle_timeout", idle_timeout, 0.0, lambda s: _seconds(s, 0))
-        self.max_memory: int = pick("max_memory", max_memory, 0, _size)
+        self.max_memory: int = pick("max_memory", max_memory, 0, lambda a: _amounts().size(a))
+        self.events: str = pick("events", events, PROVED, _one_of((PROVED, OPEN)))
+        self.keep_events: str = pick("keep_events", keep_events, KEPT, lambda a: _amounts().kept(a))
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
         if file:
@@ -277,10 +285,10 @@ def _variables(value: object) -> tuple[str, ...]:
     return names(value)
 
 
-def _size(value: object) -> int:
-    from .settings_file import size
+def _amounts() -> "Any":
+    from . import settings_file  # few set what it checks
 
-    return size(value)
+    return settings_file
 
 
 def _one_of(words: tuple[str, ...]) -> "Callable[[object], str]":

@@ -30,6 +30,12 @@ KEYS = (
     ("hang_timeout", "60", "seconds that a worker's event loop may stand still; 0 is for ever"),
     ("idle_timeout", "0", "seconds after which a worker that nobody uses stops; 0 is never"),
     ("max_memory", "0", "resident size, such as 512M, above which a worker restarts; 0 is never"),
+    ("events", '"proved"', "or open: events may be written and read without the proof"),
+    (
+        "keep_events",
+        '"30d,1G"',
+        "how long the built-in app keeps events, and how much; 0 is for ever",
+    ),
     ("timeout", "50", "seconds that one start, restart or stop may take"),
     ("pass_env", '"MYTOOL_*,AWS_PROFILE"', "further variables that the app gets, or beginnings"),
 )
@@ -37,6 +43,8 @@ KEYS = (
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 LEAST_SIZE, MOST_SIZE = 2**20, 2**60
 SIZE = "bytes, or a size such as 512M; 0 is never"
+KEEPING = "days, a size, or both, such as 30d,1G; 0 is for ever"
+DAY_S = 86_400
 DECIDING = ("name", "host", "port", "app", "version")
 
 _HEAD = """\
@@ -101,6 +109,29 @@ def size(value: object) -> int:
     if found and not LEAST_SIZE <= found < MOST_SIZE:
         raise ValueError(SIZE)
     return found
+
+
+def kept(value: object) -> str:
+    """Give for how long, and how much, events are kept; raises ValueError for what says neither."""
+    limits(str(value))
+    return str(value)
+
+
+def limits(text: str) -> tuple[float, int]:
+    """Give the seconds and the bytes of what is kept, 0 for ever; raises ValueError."""
+    age, most = 0.0, 0
+    for part in text.split(",") if text != "0" else ():
+        days = part.strip().lower().removesuffix("d")
+        try:
+            if days != part.strip().lower():
+                age = float(days) * DAY_S
+            else:
+                most = size(part)
+        except ValueError as error:
+            raise ValueError(KEEPING) from error
+        if not 0 <= age < float("inf"):
+            raise ValueError(KEEPING)
+    return age, most
 
 
 def refuse(path: str, key: str, value: object, expected: str) -> SettingsFileError:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from incumbent.lifecycle.about import VERSION
+from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.private import open_file
 from incumbent.lifecycle.settings import Worker
 
@@ -28,6 +29,8 @@ DISCARDED_LIMIT_BYTES = 2 * EVENT_LIMIT_BYTES  # read on so far, to be heard by 
 PAGE_LIMIT = 1000
 PAGE_LIMIT_BYTES = 8_000_000  # of payloads; one event is given in any case
 NAME_LIMIT = 200
+FORGOTTEN_AT_ONCE = 200  # events; who writes one waits no longer than that takes
+FORGET_S = 60.0  # between two looks for what is too old, or too much
 KIND, JSON = "content-type", "application/json"
 
 _SCHEMA = """
@@ -51,10 +54,12 @@ class Events:
         # What hooks tell is for its user's eyes; what SQLite puts beside it has the same mode.
         os.close(open_file(path, os.O_RDWR))
         self._database = sqlite3.connect(path, check_same_thread=False)
+        self._database.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a file without tables
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         with self._database:
             self._database.execute(_SCHEMA)
+        self._page_bytes: int = self._number("PRAGMA page_size")
 
     def close(self) -> None:
         """Close the database."""
@@ -77,6 +82,46 @@ class Events:
     def last(self, limit: int) -> bytes:
         """Give a page of the last events, in order."""
         return _page(self._found("ORDER BY number DESC LIMIT ?", limit)[::-1], 0)
+
+    def forget(self, age: float, most: int) -> int:
+        """Delete some events older than `age` seconds, or beyond `most` bytes; give how many.
+
+        The oldest go first, the newest stays; 0 is for ever.
+        """
+        with self._database:
+            count = self._forget_old(age) if age else 0
+            if most and not count:
+                count = self._forget_beyond(most)
+        if count:
+            self._database.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
+        return count
+
+    def _forget_old(self, age: float) -> int:
+        found = self._database.execute(
+            "DELETE FROM events WHERE number IN (SELECT number FROM events ORDER BY number LIMIT ?)"
+            " AND at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
+            (FORGOTTEN_AT_ONCE, f"-{age} seconds"),
+        )
+        return found.rowcount
+
+    def _forget_beyond(self, most: int) -> int:
+        pages = self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
+        excess = pages * self._page_bytes - most
+        rows = self._database.execute(
+            "SELECT number, length(payload) FROM events"
+            " WHERE number < (SELECT max(number) FROM events) ORDER BY number LIMIT ?",
+            (FORGOTTEN_AT_ONCE,),
+        )
+        last = count = 0
+        with contextlib.closing(rows):
+            while excess > 0 and (row := rows.fetchone()) is not None:
+                last, count, excess = row[0], count + 1, excess - row[1]
+        self._database.execute("DELETE FROM events WHERE number <= ?", (last,))
+        return count
+
+    def _number(self, question: str) -> int:
+        found: int = self._database.execute(question).fetchone()[0]
+        return found
 
     def _found(self, which: str, *values: int) -> list[_Row]:
         """Give as many rows as fit into a page."""
@@ -110,15 +155,33 @@ def _page(rows: list[_Row], after: int) -> bytes:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     """Open the database for as long as this worker serves."""
-    loop = asyncio.get_running_loop()
+    loop, worker = asyncio.get_running_loop(), Worker()
     with ThreadPoolExecutor(1, "events") as thread:
-        path = os.path.join(Worker().data_dir, "events.db")
+        path = os.path.join(worker.data_dir, "events.db")
         events = await loop.run_in_executor(thread, Events, path)
         app.state.events, app.state.thread = events, thread
+        forgetting = loop.create_task(_forget(events, thread, worker.keep_events))
         try:
             yield
         finally:
+            forgetting.cancel()
             await loop.run_in_executor(thread, events.close)
+
+
+async def _forget(events: Events, thread: ThreadPoolExecutor, keep: str) -> None:
+    """Delete what is kept no longer, some at a time, as long as the app is up."""
+    from incumbent.lifecycle.settings_file import limits
+
+    age, most = limits(keep)
+    while age or most:
+        count = 0
+        try:
+            count = await asyncio.get_running_loop().run_in_executor(
+                thread, events.forget, age, most
+            )
+        except sqlite3.Error as error:  # a full disk, say: what is kept too long does no harm
+            say([f"old events stay for now: {error}"])
+        await asyncio.sleep(0 if count else FORGET_S)
 
 
 async def _post(request: Request) -> Response:

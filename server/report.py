@@ -12,7 +12,7 @@ from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine.states import COMING_UP_STATES, SERVING_STATES, STOPPING
 from incumbent.lifecycle.posix.child_processes import ChildProcesses
 from incumbent.lifecycle.posix.secret import admin_token, renew, token_now
-from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.settings import OPEN, Worker
 
 from .data_hold import DataHold
 from .requests import Requests
@@ -100,7 +100,14 @@ class Report:
 
     def extra(self) -> dict[str, object]:
         """What health tells beyond the report."""
-        return {"versionSource": self.version_source, "python": sys.executable}
+        ready = self.state in SERVING_STATES and not self._data.is_gone
+        told = {"versionSource": self.version_source, "python": sys.executable}
+        return told | {"ready": ready}
+
+    @property
+    def events_are_open(self) -> bool:
+        """Whether events are taken from, and given to, who proves nothing."""
+        return self._worker.events == OPEN
 
     @property
     def successor_is_chosen(self) -> bool:

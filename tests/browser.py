@@ -42,14 +42,16 @@ def executable() -> str | None:
 
 
 class Browser:
-    """One browser with one tab, in folders of its own."""
+    """One browser with one tab, in folders of its own; `options` are Chromium's."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, *options: str) -> None:
         self._numbers = itertools.count(1)
         self.errors: list[str] = []
+        self._asked: dict[str, str] = {}
+        self._answered: list[tuple[str, int]] = []
         self._open = contextlib.ExitStack()
         self._process = subprocess.Popen(
-            [program, *QUIET, f"--user-data-dir={folder}", "about:blank"],
+            [program, *QUIET, *options, f"--user-data-dir={folder}", "about:blank"],
             env=dict(os.environ) | {"HOME": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -94,6 +96,15 @@ class Browser:
         while not (found := self.value(expression)):
             assert time.monotonic() < deadline, (expression, self.value("document.body.innerText"))
             time.sleep(STEP_S)
+        return found
+
+    def statuses(self) -> dict[str, set[int]]:
+        """Give every address that was asked, with the statuses of the answers so far."""
+        self.value("1")  # and with it what was told meanwhile
+        found: dict[str, set[int]] = {address: set() for address in self._asked.values()}
+        for request, status in self._answered:
+            if request in self._asked:
+                found[self._asked[request]].add(status)
         return found
 
     def look(self, path: Path, width: int, height: int, dark: bool = False) -> None:
@@ -142,6 +153,10 @@ class Browser:
         params = said.get("params", {})
         if said.get("method") == "Runtime.exceptionThrown":
             self.errors.append(str(params["exceptionDetails"].get("text")))
+        if said.get("method") == "Network.requestWillBeSent":
+            self._asked[params["requestId"]] = params["request"]["url"]
+        if said.get("method") == "Network.responseReceivedExtraInfo":  # also where the page may not
+            self._answered.append((params["requestId"], params["statusCode"]))
         if said.get("method") == "Log.entryAdded" and params["entry"]["source"] != "network":
             self.errors.append(str(params["entry"]["text"]))
 

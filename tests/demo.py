@@ -15,7 +15,9 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 
-import requests
+from incumbent.lifecycle.client.deliver import DELIVERED, deliver
+
+from .proving import proved
 
 RESTARTS = 3
 SENDERS = 2
@@ -26,9 +28,9 @@ COMMAND = [sys.executable, "-m", "incumbent.cli.main"]
 class Sender(threading.Thread):
     """Streams hook events at the worker as an agent would, each until it is acknowledged."""
 
-    def __init__(self, url: str, ending: threading.Event) -> None:
+    def __init__(self, port: int, data: str, ending: threading.Event) -> None:
         super().__init__(daemon=True)
-        self._url, self._ending = url, ending
+        self._port, self._data, self._ending = port, data, ending
         self.sent: list[str] = []
         self.acknowledged: list[str] = []
         self.answers: list[float] = []
@@ -43,24 +45,19 @@ class Sender(threading.Thread):
                 self.retries += 1
 
     def _delivered(self, event: Mapping[str, object]) -> bool:
-        try:
-            answer = requests.post(f"{self._url}/api/events", json=event, timeout=10)
-        except requests.RequestException:
-            return False
-        if answer.status_code not in (200, 201):
+        body = json.dumps(event).encode()
+        if deliver("127.0.0.1", self._port, self._data, body, 10.0)[0] != DELIVERED:
             return False
         self.acknowledged.append(str(event["id"]))
         self.answers.append(time.monotonic())
         return True
 
 
-def recorded(url: str) -> Iterator[str]:
+def recorded(port: int, data: str) -> Iterator[str]:
     """Give the id of every event the worker has, in order."""
     after = 0
     while True:
-        page = requests.get(
-            f"{url}/api/events", params={"after": after, "limit": 1000}, timeout=10
-        ).json()
+        _, page = proved(port, data, "GET", f"/api/events?after={after}&limit=1000")
         if not page["events"]:
             return
         yield from (event["id"] for event in page["events"])
@@ -95,14 +92,13 @@ def main() -> int:
         "INCUMBENT_DATA_DIR": data,
         "INCUMBENT_PORT": str(port),
     }
-    url = f"http://127.0.0.1:{port}"
 
     def command(*words: str) -> int:
         print(f"\n$ worker-service {' '.join(words)}", flush=True)
         return subprocess.run([*COMMAND, *words], env=environment, check=False).returncode
 
     ending = threading.Event()
-    senders = [Sender(url, ending) for _ in range(SENDERS)]
+    senders = [Sender(port, data, ending) for _ in range(SENDERS)]
     try:
         codes = [command("start")]
         for sender in senders:
@@ -112,11 +108,11 @@ def main() -> int:
             begin = time.monotonic()
             codes.append(command("restart"))
             windows.append((begin, time.monotonic()))
-            pids.append(requests.get(f"{url}/api/health", timeout=5).json()["pid"])
+            pids.append(proved(port, data, "GET", "/api/health")[1]["pid"])
         ending.set()
         for sender in senders:
             sender.join()
-        return report(data, url, senders, windows, pids, codes)
+        return report(data, port, senders, windows, pids, codes)
     finally:
         ending.set()
         command("stop")
@@ -125,7 +121,7 @@ def main() -> int:
 
 def report(
     data: str,
-    url: str,
+    port: int,
     senders: list[Sender],
     windows: list[tuple[float, float]],
     pids: list[int],
@@ -135,7 +131,7 @@ def report(
     sent = [identity for sender in senders for identity in sender.sent]
     acknowledged = {identity for sender in senders for identity in sender.acknowledged}
     answers = sorted(moment for sender in senders for moment in sender.answers)
-    kept = list(recorded(url))
+    kept = list(recorded(port, data))
     lost = acknowledged - set(kept)
     with open(os.path.join(data, "trace.jsonl"), encoding="utf-8") as file:
         trace = [json.loads(line) for line in file]

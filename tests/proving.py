@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from incumbent.lifecycle.client.proof import NONCE_HEADER
-from incumbent.server.http.proving import nonce_in, proved
+from incumbent.lifecycle.client.http import Connection
+from incumbent.lifecycle.client.proof import (
+    NONCE_HEADER,
+    PROOF_HEADER,
+    QUESTION,
+    UnprovedError,
+    address_bytes,
+    ask_for_events,
+    ask_for_proof,
+    keyed_hash,
+    secret_of,
+)
+from incumbent.server.http.proving import Question
 
 SECRET = "ab" * 32
 NONCE = "cd" * 16  # the one that a worker's stand-in draws
@@ -25,10 +38,18 @@ def keep_secret(data_dir: Path, secret: str = SECRET) -> str:
 def proof_of(asked: bytes, address: tuple[object, ...], body: bytes, secret: str = SECRET) -> bytes:
     """Give the header lines that prove a report to who asked so."""
     lines = [line.partition(b":") for line in asked.split(b"\r\n")[1:]]
-    theirs = nonce_in([(name.lower(), value.strip()) for name, _, value in lines])
-    assert theirs, f"no {NONCE_HEADER} in {asked!r}"
-    headers = proved(secret, theirs, NONCE, address, body)
+    fields = {name.lower(): value.strip() for name, _, value in lines}
+    theirs = fields[NONCE_HEADER.encode()]
+    headers = Question(secret, theirs).proved(NONCE, address, body)
     return b"".join(b"%s: %s\r\n" % header for header in headers)
+
+
+def question(
+    address: tuple[object, ...], nonce: bytes = b"mine", secret: str = SECRET
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Give the headers by which one of ours asks for a worker's whole report."""
+    proof = keyed_hash(secret, QUESTION, nonce, address_bytes(address))
+    return ((NONCE_HEADER.encode(), nonce), (PROOF_HEADER.encode(), proof.encode()))
 
 
 def proving(
@@ -45,3 +66,20 @@ def proving(
             then(connection)
 
     return serve
+
+
+def proved(
+    port: int, data_dir: object, method: str, target: str, body: bytes = b"", timeout: float = 10.0
+) -> tuple[int, Any]:
+    """Give the status of one answer, with what its JSON says, to one of ours who proves it."""
+    connection = Connection("127.0.0.1", port, timeout)
+    try:
+        if target == "/api/health":
+            said = ask_for_proof(connection, secret_of(str(data_dir)))
+            return said.status, json.loads(said.body)
+        status, _, answer, _ = ask_for_events(connection, str(data_dir), method, target, body)
+    except UnprovedError:  # a worker of 0.1: it asks for none
+        status, _, answer = connection.ask(method, target, body)
+    finally:
+        connection.close()
+    return status, json.loads(answer)

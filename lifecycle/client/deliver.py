@@ -1,10 +1,11 @@
 """Gives one event to the app of the worker that serves."""
 
 import os
+from time import monotonic
 
 from .._small_json import dumps, loads
 from .http import Connection, DarkError, NotHttpError, SilentError
-from .proof import ask_for_proof, secret_of
+from .proof import PROVE_AGAIN, UnprovedError, ask_for_events
 
 EVENTS_PATH = "/api/events"
 NAME_LIMIT = 200  # what the built-in app takes
@@ -14,8 +15,6 @@ DELIVERED = "delivered"
 REFUSED = "refused"  # the app will not have it, however often it is asked
 FAILED = "failed"  # the app could not take it now; it may later, and others need not wait for it
 UNDELIVERED = "undelivered"  # nobody answered for it: the same event may be sent again
-
-DATA_DIR_GONE = "data-dir-gone"  # the code of a worker whose data dir is another's by now
 
 _TRY_AGAIN = frozenset({408, 425, 429})  # the client errors that pass by themselves (RFC 9110)
 
@@ -38,37 +37,54 @@ def envelope(identity: str, event: str, payload: bytes) -> bytes:
 def deliver(host: str, port: int, data_dir: str, body: bytes, timeout: float) -> tuple[str, str]:
     """Post one event within `timeout` seconds; give what became of it, with the reason if not.
 
-    It goes to a worker that has proved, on this connection, that it is this data dir's.
+    It goes to a worker that has proved, on this connection, that it is this data dir's. What the
+    worker's own gate refuses is not final: only the app's refusals are.
     """
-    secret = secret_of(data_dir)
+    until = monotonic() + timeout
+    word, why, again = _tried(host, port, data_dir, body, timeout)
+    if again and (left := until - monotonic()) > 0:
+        word, why, _ = _tried(host, port, data_dir, body, left)
+    return word, why
+
+
+def _tried(
+    host: str, port: int, data_dir: str, body: bytes, timeout: float
+) -> tuple[str, str, bool]:
+    """Post it once; also give whether the connection went to another worker meanwhile."""
     try:
         connection = Connection(host, port, timeout)
         try:
-            if not ask_for_proof(connection, secret).nonce:
-                return FAILED, f"who listens on {host}:{port} does not prove that it is our worker"
-            status, _, answer = connection.ask("POST", EVENTS_PATH, body)
+            asked = ask_for_events(connection, data_dir, "POST", EVENTS_PATH, body)
         finally:
             connection.close()
     except DarkError:
-        return UNDELIVERED, f"nothing listens on {host}:{port}"
+        return UNDELIVERED, f"nothing listens on {host}:{port}", False
+    except UnprovedError:
+        why = f"who listens on {host}:{port} does not prove that it is our worker"
+        return FAILED, why, False
     except (SilentError, NotHttpError, OSError) as error:
-        return UNDELIVERED, str(error)
+        return UNDELIVERED, str(error), False
+    status, _, answer, refused = asked
+    if refused:
+        return UNDELIVERED, _said(answer) or refused, refused == PROVE_AGAIN
+    return *_of_the_app(status, answer), False
+
+
+def _of_the_app(status: int, answer: bytes) -> tuple[str, str]:
     if status in (200, 201, 202, 204):
         return DELIVERED, ""
-    code, why = _said(answer)
-    if status == 503 and code == DATA_DIR_GONE:
-        return UNDELIVERED, why
+    why = _said(answer)
     reason = f"the app answered {status}" + (f" ({why})" if why else "")
     if 400 <= status < 500 and status not in _TRY_AGAIN:
         return REFUSED, reason
     return FAILED, reason
 
 
-def _said(answer: bytes) -> tuple[str, str]:
-    """Give the code and the sentence of a refusal; "" for what it does not say."""
+def _said(answer: bytes) -> str:
+    """Give the sentence of a refusal, "" where there is none."""
     try:
         said = loads(answer)
     except (ValueError, RecursionError):
-        return "", ""
-    code, error = (said.get("code"), said.get("error")) if isinstance(said, dict) else (None, None)
-    return code if isinstance(code, str) else "", error if isinstance(error, str) else ""
+        return ""
+    error = said.get("error") if isinstance(said, dict) else None
+    return error if isinstance(error, str) else ""

@@ -10,7 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+HEAD_LIMIT_BYTES = 65_536
 ANSWER_LIMIT_BYTES = 1_000_000
+CUT_OFF = "the answer was cut off"
+ENDLESS = "an answer without end"
 
 
 class DarkError(Exception):
@@ -112,32 +115,61 @@ class Connection:
         self._sock.close()
 
     def ask(
-        self, method: str, path: str, body: bytes = b"", headers: str = "", last: bool = True
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: str = "",
+        last: bool = True,
+        limit: int = ANSWER_LIMIT_BYTES,
     ) -> tuple[int, bytes, bytes]:
         """Give the status, the head in small letters and the body of one answer.
 
-        Raises SilentError or NotHttpError.
+        An answer of more than `limit` bytes is not read. Raises SilentError or NotHttpError.
         """
         request = request_bytes(method, path, self._host, self._port, body, headers, last)
-        received = b""
         try:
             self._sock.settimeout(self._remaining())
             self._sock.sendall(request)
-            while (answer := _parsed(received)) is None:
-                self._sock.settimeout(self._remaining())
-                more = self._sock.recv(65536)
-                if not more:
-                    if received:
-                        return _parsed_at_end(received)
-                    raise SilentError("the connection was closed without an answer")
+            received = self._received()
+            if not received:
+                raise SilentError("the connection was closed without an answer")
+            while (parts := _head(received)) is None:
+                more = self._received()
                 received += more
-                if len(received) > ANSWER_LIMIT_BYTES:
-                    raise NotHttpError("an answer without end")
+                if not more:
+                    raise SilentError(CUT_OFF)
+                if len(received) > HEAD_LIMIT_BYTES:
+                    raise NotHttpError(ENDLESS)
+            return parts[0], parts[1], self._body(*parts[1:], limit)
         except TimeoutError as error:
             raise SilentError("no answer in time") from error
         except (ConnectionResetError, BrokenPipeError) as error:
             raise SilentError("the connection was reset") from error
-        return answer
+
+    def _body(self, head: bytes, begins: bytes, limit: int) -> bytes:
+        length = _length(head)
+        if length is not None and length > limit:
+            raise NotHttpError(ENDLESS)
+        pieces, count = [begins], len(begins)
+        while length is None or count < length:
+            more = self._received()
+            if not more:
+                break
+            pieces.append(more)
+            count += len(more)
+            if count > limit:
+                raise NotHttpError(ENDLESS)
+        body = b"".join(pieces)
+        if length is None:
+            return _without_chunks(body) if b"\r\ntransfer-encoding: chunked" in head else body
+        if count < length:
+            raise SilentError(CUT_OFF)  # whoever gave it has died meanwhile
+        return body[:length]
+
+    def _received(self) -> bytes:
+        self._sock.settimeout(self._remaining())
+        return self._sock.recv(65536)
 
     def _remaining(self) -> float:
         remaining = self._deadline - monotonic()
@@ -208,15 +240,6 @@ def _head(received: bytes) -> tuple[int, bytes, bytes] | None:
     return int(code), head.lower(), body
 
 
-def _parsed(received: bytes) -> tuple[int, bytes, bytes] | None:
-    parts = _head(received)
-    if parts is None:
-        return None
-    status, head, body = parts
-    length = _length(head)
-    return (status, head, body[:length]) if length is not None and len(body) >= length else None
-
-
 def _length(head: bytes) -> int | None:
     _, _, length = head.partition(b"\r\ncontent-length:")
     digits = length.partition(b"\r\n")[0].strip()
@@ -227,8 +250,19 @@ def _length(head: bytes) -> int | None:
     return int(digits)
 
 
-def _parsed_at_end(received: bytes) -> tuple[int, bytes, bytes]:
-    parts = _head(received)
-    if parts is None or _length(parts[1]) is not None:
-        raise SilentError("the answer was cut off")  # whoever gave it has died meanwhile
-    return parts
+def _without_chunks(body: bytes) -> bytes:
+    """Give a body that came in chunks (RFC 9112, 7.1)."""
+    pieces: list[bytes] = []
+    at = 0
+    while True:
+        end = body.find(b"\r\n", at)
+        try:
+            length = int(body[at : max(end, at)].partition(b";")[0], 16)
+        except ValueError:
+            raise SilentError(CUT_OFF) from None
+        if length <= 0:
+            return b"".join(pieces)
+        at = end + 2 + length + 2
+        pieces.append(body[end + 2 : at - 2])
+        if at > len(body):
+            raise SilentError(CUT_OFF)

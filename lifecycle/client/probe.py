@@ -23,7 +23,7 @@ def probe(host: str, port: int, service: str, data_dir: str, timeout: float) -> 
     """
     secret = secret_of(data_dir)
     seen = _seen(host, port, service, data_dir, secret, timeout)
-    if seen.claim is not None and (renewed := secret_of(data_dir)) != secret:
+    if seen.kind == FOREIGN and (renewed := secret_of(data_dir)) != secret:
         return _seen(host, port, service, data_dir, renewed, timeout)
     return seen
 
@@ -57,10 +57,12 @@ def judged(proof: Proof, service: str, data_dir: str) -> ProbeResult:
     """
     if proof.status != 200:
         return ProbeResult(FOREIGN, None, f"an HTTP server that answers {proof.status}")
+    said: object = None
     try:
-        health = Health.from_json(loads(proof.body))
+        said = loads(proof.body)
+        health = Health.from_json(said)
     except (ValueError, RecursionError):
-        return ProbeResult(FOREIGN, None, "an HTTP server that is no worker")
+        return ProbeResult(FOREIGN, None, _stranger(said, service))
     if health.service != service:
         return ProbeResult(FOREIGN, None, f"the worker of another service, {health.service!r}")
     if health.data_dir != data_dir:
@@ -68,3 +70,14 @@ def judged(proof: Proof, service: str, data_dir: str) -> ProbeResult:
     if not proof.nonce:
         return ProbeResult(FOREIGN, None, UNPROVED, health)
     return result_of(health)
+
+
+def _stranger(said: object, service: str) -> str:
+    """Name who does not tell all; a worker does not to who does not share its secret."""
+    told = said if isinstance(said, dict) else {}
+    theirs, pid = told.get("service"), told.get("pid")
+    if not isinstance(theirs, str) or type(pid) is not int or pid <= 0:
+        return "an HTTP server that is no worker"
+    if theirs != service:
+        return f"the worker of another service, {theirs!r} (pid {pid})"
+    return f"a worker of another data dir, or who passes for one (pid {pid})"

@@ -25,11 +25,20 @@ SECRET_LETTERS = 64
 NONCE_BYTES = 16
 NONCE_HEADER = "incumbent-nonce"
 PROOF_HEADER = "incumbent-proof"
-SCHEME = "Incumbent"  # of an ask's Authorization
+REFUSAL_HEADER = "incumbent-refusal"  # with the word of a refusal that is not the app's
+PROVE_AGAIN = "prove-again"  # the worker does not know the connection, which it was given
+SCHEME = "Incumbent"  # of the Authorization of an ask, of an event
+EVENTS_LIMIT_BYTES = 20_000_000  # of a page: 8 MB of payloads, or one event of 16 MB
 
 # What a hash is for, at most 16 bytes: none is good for anything else.
+QUESTION = b"incumbent who"
 REPORT = b"incumbent report"
 ASK = b"incumbent ask"
+EVENT = b"incumbent event"
+
+
+class UnprovedError(Exception):
+    """Who answers does not prove to be our worker; nothing else was sent."""
 
 
 def keyed_hash(secret: str, use: bytes, *fields: bytes) -> str:
@@ -39,6 +48,20 @@ def keyed_hash(secret: str, use: bytes, *fields: bytes) -> str:
         keyed.update(len(field).to_bytes(8, "big"))
         keyed.update(field)
     return keyed.hexdigest()
+
+
+def event_hash(
+    secret: str,
+    method: str,
+    target: bytes,
+    address: bytes,
+    data_dir: str,
+    nonce: bytes,
+    body: bytes,
+) -> str:
+    """Give what proves that events are written or read by one of ours, whatever app is hosted."""
+    fields = method.encode(), target, address, os.fsencode(data_dir), nonce, body
+    return keyed_hash(secret, EVENT, *fields)
 
 
 def same_secret(given: bytes, due: str) -> bool:
@@ -81,17 +104,40 @@ class Proof:
 def ask_for_proof(connection: Connection, secret: str, last: bool = False) -> Proof:
     """Ask who answers on this connection for its report, and for the proof that it is our worker.
 
-    `last` says that nothing is asked on it any more. Raises SilentError or NotHttpError.
+    Only who proves to be ours itself is told all of it. `last` says that nothing is asked on the
+    connection any more. Raises SilentError or NotHttpError.
     """
-    nonce = os.urandom(NONCE_BYTES).hex()
-    header = f"{NONCE_HEADER}: {nonce}\r\n" if secret else ""
+    if not secret:
+        status, _, body = connection.ask("GET", "/api/health", last=last)
+        return Proof(status, body, "")
+    nonce, there = os.urandom(NONCE_BYTES).hex(), address_bytes(connection.there)
+    ours = keyed_hash(secret, QUESTION, nonce.encode(), there)
+    header = f"{NONCE_HEADER}: {nonce}\r\n{PROOF_HEADER}: {ours}\r\n"
     status, head, body = connection.ask("GET", "/api/health", headers=header, last=last)
     theirs = _field(head, NONCE_HEADER)
-    proof = _field(head, PROOF_HEADER)
-    if not secret:
-        return Proof(status, body, "")
-    due = keyed_hash(secret, REPORT, nonce.encode(), theirs, address_bytes(connection.there), body)
-    return Proof(status, body, theirs.decode("latin-1") if same_secret(proof, due) else "")
+    due = keyed_hash(secret, REPORT, nonce.encode(), theirs, there, body)
+    proved = same_secret(_field(head, PROOF_HEADER), due)
+    return Proof(status, body, theirs.decode("latin-1") if proved else "")
+
+
+def ask_for_events(
+    connection: Connection, data_dir: str, method: str, target: str, body: bytes = b""
+) -> tuple[int, bytes, bytes, str]:
+    """Write or read events where our worker proves itself: status, head and body, and a refusal.
+
+    The refusal is the word of the worker's own gate, "" where the app has answered. Raises
+    SilentError, NotHttpError or UnprovedError.
+    """
+    secret = secret_of(data_dir)
+    nonce = ask_for_proof(connection, secret).nonce
+    if not nonce:
+        raise UnprovedError
+    there = address_bytes(connection.there)
+    hashed = event_hash(secret, method, target.encode(), there, data_dir, nonce.encode(), body)
+    header = f"Authorization: {SCHEME} {hashed}\r\n"
+    limit = EVENTS_LIMIT_BYTES
+    status, head, answer = connection.ask(method, target, body, header, limit=limit)
+    return status, head, answer, _field(head, REFUSAL_HEADER).decode("latin-1")
 
 
 def _field(head: bytes, name: str) -> bytes:

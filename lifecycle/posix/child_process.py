@@ -13,7 +13,7 @@ from ..environment import passed
 from ..errors import FilesError
 from ..private import open_file
 from ..record import Build
-from ..settings import Worker
+from ..settings import KEPT, OPEN, Worker
 from ..shortage import shortage
 
 TYPE_CHECKING = False
@@ -263,6 +263,10 @@ def settings_of(worker: Worker) -> dict[str, str]:
         settings["INCUMBENT_IDLE_TIMEOUT"] = f"{worker.idle_timeout:g}"
     if worker.max_memory:
         settings["INCUMBENT_MAX_MEMORY"] = str(worker.max_memory)
+    if worker.events == OPEN:
+        settings["INCUMBENT_EVENTS"] = OPEN
+    if worker.keep_events != KEPT:
+        settings["INCUMBENT_KEEP_EVENTS"] = worker.keep_events
     return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 
 

@@ -15,7 +15,7 @@ from incumbent.lifecycle.client.proof import NONCE_BYTES
 
 from .admission import Admission
 from .peers import Peers
-from .proving import Headers, nonce_in, proved
+from .proving import Headers, question, told
 
 HEALTH = b"GET /api/health HTTP/1."
 READINESS = b"GET /api/readiness HTTP/1."
@@ -100,12 +100,12 @@ class ImportResponder:
         if not asked.startswith(HEALTH):
             said = {"ready": False, "state": report["state"]}
             return _response("503 Service Unavailable", said)
-        theirs, secret = nonce_in(headers), self._secret()
-        if not theirs or not secret:
-            return _response("200 OK", report)
+        asker = question(headers, self._secret(), address)
+        said = told(report, asker)
+        if asker is None:
+            return _response("200 OK", said)
         ours = os.urandom(NONCE_BYTES).hex()
-        proof = proved(secret, theirs, ours, address, json.dumps(report).encode())
-        return _response("200 OK", report, proof)
+        return _response("200 OK", said, asker.proved(ours, address, json.dumps(said).encode()))
 
 
 def _head(connection: socket.socket, deadline: float) -> bytes:

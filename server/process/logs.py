@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import os
+import stat
 import sys
 from typing import Any
 
 from incumbent.lifecycle import files
 from incumbent.lifecycle.errors import FilesError
+from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.private import open_file
 
 ROTATE_BYTES = 5_000_000
@@ -73,10 +75,21 @@ class Output:
             return
 
     def _reopen(self, first: bytes) -> None:
-        fd = open_file(self._path, os.O_WRONLY | os.O_APPEND)
+        notices = _what_would_hold_us_up(self._path)
+        fd = open_file(self._path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
         try:
             files.write_all(fd, first)
             os.dup2(fd, 1)
             os.dup2(fd, 2)
         finally:
             os.close(fd)
+        say(notices)
+
+
+def _what_would_hold_us_up(path: str) -> list[str]:
+    """Set aside a pipe or a device in the log's place, where a `print` could wait for a reader."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return []
+    return [] if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else [files.set_aside(path)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from incumbent.lifecycle.client.deliver import envelope, new_id
+from incumbent.lifecycle.client.http import Connection
 from incumbent.lifecycle.drivers.ports import ACCEPTED, RESTART, Reply, Target
 from incumbent.lifecycle.lock.process_identity import is_stopped, start_token
 from incumbent.lifecycle.posix.admin_call import ask
@@ -373,12 +373,11 @@ def test_a_worker_whose_data_dir_stays_stays(places: Places, pid: int):
 
 
 def post_event(port: int) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    """Post without a proof, for which there may be no secret any more."""
+    connection = Connection("127.0.0.1", port, 10.0)
     try:
-        body = envelope(new_id(), "Direct", b"{}")
-        connection.request("POST", "/api/events", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        status, _, said = connection.ask("POST", "/api/events", envelope(new_id(), "Direct", b"{}"))
+        return status, json.loads(said)
     finally:
         connection.close()
 

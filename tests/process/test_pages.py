@@ -33,8 +33,9 @@ def asked(world: World, first: str, *headers: bytes, body: bytes = b"") -> tuple
 
 
 @pytest.fixture
-def host(world: World) -> bytes:
-    """Give the Host header of our worker, which is up."""
+def host(world: World, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Give the Host header of our worker, which is up and demands no proof for events."""
+    monkeypatch.setenv("INCUMBENT_EVENTS", "open")
     ensure_running()
     return b"Host: 127.0.0.1:%d" % world.port
 

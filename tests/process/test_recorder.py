@@ -48,7 +48,8 @@ class Recorder:
 
 
 @pytest.fixture
-def recorder(world: World) -> Recorder:
+def recorder(world: World, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    monkeypatch.setenv("INCUMBENT_EVENTS", "open")
     ensure_running()
     return Recorder(world.port)
 

@@ -13,11 +13,13 @@ import pytest
 
 from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Health, Worker, data_dir, settings_file
+from incumbent.lifecycle.client.deliver import EVENTS_PATH
+from incumbent.lifecycle.client.proof import PROVE_AGAIN
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.old_trace import in_words_of_today
 from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.posix.child_process import FIRST_NAMES
-from incumbent.server.http import endpoints
+from incumbent.server.http import endpoints, proving
 from tests.docs import python_api
 from tests.proof.coverage import INVARIANTS
 
@@ -243,10 +245,16 @@ def test_every_variable_of_ours_in_the_code_is_on_the_page_of_files() -> None:
 def test_the_page_of_http_has_the_paths_and_the_codes_of_the_worker() -> None:
     paths = {path for row in rows(HTTP, "## Paths") for path in re.findall(r"/[\w/]+", row[0])}
     ours = endpoints.RESERVED | set(endpoints.ASKS) | set(endpoints.RESERVED_BELOW)
-    assert paths == ours
-    source = (ROOT / "server" / "http" / "endpoints.py").read_text()
-    codes = set(re.findall(r'_refusal\(\d+, "([a-z-]+)"', source)) - {"method", "not-found"}
-    assert codes <= {row[1] for row in rows(HTTP, "## Asks")}
+    assert paths == ours | {EVENTS_PATH, f"{EVENTS_PATH}/"}
+    ours_too = {proving.UNAUTHORIZED, PROVE_AGAIN}
+    for name, heading, beside in (
+        ("endpoints", "## Asks", {"method", "not-found"}),
+        ("events", "## Events", set()),
+    ):
+        source = (ROOT / "server" / "http" / f"{name}.py").read_text()
+        codes = set(re.findall(r'refusal\(\s*\d+, "([a-z-]+)"', source)) - beside
+        told = {row[1] for row in rows(HTTP, heading) if row[0] != "202"}
+        assert told == codes | ours_too
 
 
 def test_the_page_of_http_has_every_refusal_of_the_gate() -> None:
@@ -258,7 +266,10 @@ def test_the_page_of_http_has_every_refusal_of_the_gate() -> None:
 def test_the_page_of_http_has_every_field_of_health() -> None:
     health = Health(pid=1, version="1", state="verified", instance="i").to_json()
     told = {name for row in rows(HTTP, "## Health") for name in re.findall(r"\w+", row[0])}
-    assert told == set(health) - {"status", "state", "phase"} | {"versionSource", "python"}
+    beside = {"versionSource", "python", "ready"}
+    assert told == set(health) - {"status", "state", "phase"} | beside
+    public = HTTP.partition("Anybody of this user may read")[2].partition(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", public.partition("The rest")[0])) == set(proving.PUBLIC)
 
 
 def test_the_readme_has_every_command_and_no_other() -> None:

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 
+from ...proving import proved
 from ..measuring import Figure
-from ..place import Place, asked, place
+from ..place import Place, place
 from . import Scale
 from .processes import PASS, checks_of, compared, instructions, instructions_note, series_of
 
@@ -72,8 +73,9 @@ def _no_hook(here: Place, event: str) -> str:
 def _recorded(here: Place) -> int:
     after = count = 0
     while True:
-        page = json.loads(asked(here.port, f"/api/events?after={after}&limit=1000") or b"{}")
-        if not page.get("events"):
+        target = f"/api/events?after={after}&limit=1000"
+        status, page = proved(here.port, here.data_dir, "GET", target)
+        if status != 200 or not page["events"]:
             return count
         count += len(page["events"])
         after = page["next"]

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from incumbent.lifecycle import Worker
-from incumbent.lifecycle.environment import passed
+from incumbent.lifecycle.environment import from_anywhere, passed
 from incumbent.lifecycle.posix.child_process import SPAWN_VARIABLES, environment_of
 
 SECRETS = {
@@ -83,3 +83,12 @@ def test_what_a_parent_passes_to_its_child_is_nobody_elses(data_dir):
 )
 def test_an_empty_entry_of_the_import_path_is_dropped(path, absolute):
     assert passed({"PYTHONPATH": path}).get("PYTHONPATH") == absolute
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [(".", ""), ("", ""), ("/a:.", "/a"), ("rel:/a:./b:/c:", "/a:/c"), ("/a", "/a"), ("../x", "")],
+)
+def test_from_anywhere_the_import_path_is_the_same(path: str, kept: str):
+    assert from_anywhere({"PYTHONPATH": path, "A": "b"}) == {"PYTHONPATH": kept, "A": "b"}
+    assert from_anywhere({"A": "b"}) == {"A": "b"}

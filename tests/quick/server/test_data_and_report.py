@@ -169,7 +169,8 @@ def test_everything_that_is_told_is_the_workers_own(worker: Worker, managed: boo
     assert 0 <= said.uptime < 60
     assert said.started_at[:4].isdigit()
     assert said.started_at.endswith("Z")
-    assert report.extra() == {"versionSource": "app", "python": sys.executable}
+    told = {"versionSource": "app", "python": sys.executable, "ready": True}
+    assert report.extra() == told
     assert report.instance != Case(worker).report.instance
 
 

@@ -86,6 +86,74 @@ def test_a_name_is_given_back_whatever_is_in_it(events: Events):
     assert json.loads(events.after(0, 1))["events"][0]["at"].endswith("Z")
 
 
+def aged(data_dir: Path, numbers: str, days: int) -> None:
+    """Let these events have come so many days ago."""
+    other = sqlite3.connect(data_dir / "events.db")
+    with other:
+        when = f"strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{days} days')"
+        other.execute(f"UPDATE events SET at = {when} WHERE number IN ({numbers})")
+    other.close()
+
+
+def kept(events: Events) -> list[int]:
+    return [row[0] for row in page(events.after(0, 1000))[0]]
+
+
+def add(events: Events, count: int, length: int = 1) -> None:
+    for _ in range(count):
+        events.add(str(uuid.uuid4()), "Stop", json.dumps({"a": "x" * length}))
+
+
+def test_what_is_too_old_is_forgotten_and_what_is_not_stays(data_dir: Path, events: Events):
+    add(events, 5)
+    aged(data_dir, "1, 2", 31)
+    aged(data_dir, "3", 29)
+    assert events.forget(30 * 86_400, 0) == 2
+    assert events.forget(30 * 86_400, 0) == 0
+    assert kept(events) == [3, 4, 5]
+
+
+def test_of_too_much_the_oldest_are_forgotten_and_the_disk_is_given_back(
+    data_dir: Path, events: Events
+):
+    add(events, 40, 100_000)
+    while events.forget(0, 2_000_000):
+        pass
+    left = kept(events)
+    assert left == list(range(left[0], 41))
+    assert 15 <= len(left) <= 20
+    events.close()
+    assert (data_dir / "events.db").stat().st_size <= 2_000_000
+
+
+def test_the_newest_event_stays_however_large_it_is(events: Events):
+    add(events, 3, 100_000)
+    while events.forget(0, 1000):
+        pass
+    assert kept(events) == [3]
+
+
+def test_without_limits_nothing_is_forgotten(data_dir: Path, events: Events):
+    add(events, 3, 10_000)
+    aged(data_dir, "1, 2, 3", 10_000)
+    assert events.forget(0, 0) == 0
+    assert kept(events) == [1, 2, 3]
+
+
+def test_a_number_that_was_forgotten_is_never_given_again(data_dir: Path, events: Events):
+    add(events, 2)
+    aged(data_dir, "1, 2", 31)
+    assert events.forget(86_400, 0) == 2
+    add(events, 1)
+    assert kept(events) == [3]
+
+
+def test_at_once_only_some_are_forgotten(monkeypatch: pytest.MonkeyPatch, events: Events):
+    monkeypatch.setattr(module, "FORGOTTEN_AT_ONCE", 2)
+    add(events, 5, 100_000)
+    assert [events.forget(0, 1000) for _ in range(3)] == [2, 2, 0]
+
+
 # Over HTTP.
 
 
@@ -154,6 +222,26 @@ def test_an_event_is_acknowledged_and_told_apart_from_one_that_came_before():
     assert found[2][b"content-type"] == b"application/json"
     [kept] = found[1]["events"]
     assert (kept["number"], kept["id"], kept["payload"]) == (1, FIRST, {"a": 1})
+
+
+def test_an_app_that_is_up_forgets_by_itself(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, events: Events
+):
+    add(events, 3)
+    aged(data_dir, "1, 2", 8)
+    monkeypatch.setenv("INCUMBENT_KEEP_EVENTS", "7d")
+
+    async def story() -> None:
+        lifespan = Lifespan(app)
+        assert await lifespan.start() == ""
+        try:
+            async with asyncio.timeout(20):
+                while kept(events) != [3]:
+                    await asyncio.sleep(0.01)
+        finally:
+            assert await lifespan.end(20.0)
+
+    asyncio.run(story())
 
 
 def test_events_outlive_the_app():

@@ -80,9 +80,11 @@ def test_a_refusal_has_its_code_its_sentence_and_what_would_do(
     found, headers, body = told(control, *asks)
     assert (found, json.loads(body)) == (status, {"error": error, "code": code})
     assert headers.pop(b"allow", b"") == allow
+    assert headers.pop(b"www-authenticate", b"") == (b"Incumbent" if status == 401 else b"")
     assert headers == {
         b"content-type": b"application/json",
         b"content-length": str(len(body)).encode(),
+        b"incumbent-refusal": code.encode(),
     }
     assert control.asked == []
 
@@ -204,9 +206,3 @@ def test_readiness_tells_where_the_worker_stands():
     for state, status in ((states.VERIFIED, 200), (states.STARTING, 503)):
         found, _, body = told(WorkerControl(state), "GET", "/api/readiness")
         assert (found, json.loads(body)) == (status, {"ready": status == 200, "state": state})
-
-
-def test_health_tells_what_else_there_is():
-    said = json.loads(told(WorkerControl(), "GET", "/api/health")[2])
-    assert said["versionSource"] == "app"
-    assert said["instance"] == "this-one"

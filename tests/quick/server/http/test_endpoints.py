@@ -13,6 +13,8 @@ from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
 from incumbent.server.http.endpoints import Endpoints
 
+from ....proving import question
+
 ADDRESS = ("127.0.0.1", 20001)
 HOST = b"127.0.0.1:20001"
 SECRET = "ab" * 32
@@ -45,7 +47,9 @@ class WorkerControl:
         return Health(pid=1, version="1.0.0", state=self.state, since=0.0, instance=self.instance)
 
     def extra(self) -> dict[str, object]:
-        return {"versionSource": "app"}
+        return {"versionSource": "app", "python": "/usr/bin/python", "ready": True}
+
+    events_are_open = True
 
     ours = True
 
@@ -129,7 +133,7 @@ def asked(control: WorkerControl, path: str, body: bytes, secret: str = SECRET) 
 
 async def drawn(endpoints: Endpoints) -> bytes:
     """Give the worker's nonce of the test's one connection."""
-    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
+    headers = ((b"host", HOST), *question(ADDRESS))
     answer = await call(endpoints, "/api/health", headers=headers)
     return answer.headers.get(b"incumbent-nonce", b"")
 
@@ -140,35 +144,65 @@ def proof(path: str, body: bytes, nonce: bytes, secret: str = SECRET) -> tuple[b
     return b"authorization", f"Incumbent {hashed}".encode()
 
 
+PUBLIC = {"status", "state", "service", "version", "pid", "generation", "uptime", "ready"}
+WHOLE = ((b"host", HOST), *question(ADDRESS))
+
+
 def test_health_tells_who_answers():
     said = answer(WorkerControl(), "/api/health").said
-    assert (said["pid"], said["version"], said["instance"]) == (1, "1.0.0", "this-one")
-    assert said["versionSource"] == "app"
+    assert (said["pid"], said["version"]) == (1, "1.0.0")
+    assert set(said) == PUBLIC
 
 
-def test_health_is_proved_to_who_sends_a_nonce():
-    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
-    told = answer(WorkerControl(), "/api/health", headers=headers)
+def test_to_one_of_ours_health_tells_all():
+    said = answer(WorkerControl(), "/api/health", headers=WHOLE).said
+    assert set(said) > PUBLIC | {"dataDir", "app", "python", "workerPath", "host", "port"}
+    assert (said["instance"], said["versionSource"]) == ("this-one", "app")
+
+
+def test_health_is_proved_to_who_proves_the_question():
+    told = answer(WorkerControl(), "/api/health", headers=WHOLE)
     fields = b"mine", told.headers[b"incumbent-nonce"], HOST, told.body
     assert told.headers[b"incumbent-proof"].decode() == keyed_hash(SECRET, REPORT, *fields)
     assert SECRET.encode() not in told.body
 
 
+def asks_with(nonce: bytes = b"mine", **known: Any) -> tuple[tuple[bytes, bytes], ...]:
+    return question(known.get("address", ADDRESS), nonce, known.get("secret", SECRET))
+
+
 @pytest.mark.parametrize(
-    "nonces", [[], [b""], [b"mine", b"mine"], [b"x" * 257]], ids=["none", "empty", "two", "long"]
-)
-def test_nothing_is_proved_to_who_sends_no_nonce(nonces):
-    headers = [(b"host", HOST), *((b"incumbent-nonce", nonce) for nonce in nonces)]
-    told = answer(WorkerControl(), "/api/health", headers=headers)
+    "asks",
+    [
+        asks_with()[:1],
+        asks_with()[1:],
+        (*asks_with(), *asks_with()),
+        asks_with(b""),
+        asks_with(b"x" * 257),
+        asks_with(secret="0" * 64),
+        asks_with(address=("127.0.0.1", 20002)),
+        (asks_with(b"other")[0], asks_with()[1]),
+        (asks_with()[0], (b"incumbent-proof", SECRET.encode())),
+    ],
+    ids=[
+        "no proof", "no nonce", "twice", "empty", "long", "another secret", "another address",
+        "another nonce", "the secret itself",
+    ],
+)  # fmt: skip
+def test_nothing_is_proved_to_who_proves_nothing(asks):
+    told = answer(WorkerControl(), "/api/health", headers=[(b"host", HOST), *asks])
     assert told.status == 200
     assert told.names == {b"content-type", b"content-length"}
+    assert set(told.said) == PUBLIC
 
 
 def test_without_a_secret_nothing_can_be_proved():
     control = WorkerControl()
     control.token = ""
-    headers = ((b"host", HOST), (b"incumbent-nonce", b"mine"))
-    assert b"incumbent-proof" not in answer(control, "/api/health", headers=headers).names
+    headers = ((b"host", HOST), *asks_with(secret=""))
+    told = answer(control, "/api/health", headers=headers)
+    assert told.names == {b"content-type", b"content-length"}
+    assert set(told.said) == PUBLIC
 
 
 PATH = "/api/admin/shutdown"
@@ -267,6 +301,7 @@ def test_a_request_without_a_name_is_not_let_in():
     assert answer(WorkerControl(), "/", headers=()).status == 403
 
 
+NAMES_OF_A_REFUSAL = {b"content-type", b"content-length", b"incumbent-refusal"}
 FOREIGN_PAGES = [(b"origin", b"http://evil.example"), (b"sec-fetch-site", b"cross-site")]
 
 
@@ -283,7 +318,7 @@ def test_a_foreign_page_is_told_nothing_and_moves_nothing(path, method, header):
         headers = ((b"host", HOST), proved, header)
         refused = await call(endpoints, path, method, headers=headers)
         assert refused.status == 403
-        assert refused.names == {b"content-type", b"content-length"}  # none of CORS
+        assert refused.names == NAMES_OF_A_REFUSAL  # none of CORS
         if method != "HEAD":
             assert set(refused.said) == {"error", "code"}
 

@@ -28,6 +28,13 @@ HEALTH = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READINESS = b"GET /api/readiness HTTP/1.1\r\nHost: LOCALHOST\r\n\r\n"
 
 
+PUBLIC = {
+    "status": "starting", "state": "idle/starting", "service": "mine", "version": "1.0.0",
+    "pid": 1, "generation": 3, "uptime": 0.1, "ready": False,
+}  # fmt: skip
+REPORT = PUBLIC | {"dataDir": "/home/me/data"}
+
+
 @pytest.fixture
 def listener(sandbox) -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", sandbox.port)) as listening:
@@ -40,7 +47,7 @@ def responder(listener) -> Iterator[ImportResponder]:
     responder = ImportResponder(
         listener,
         hosts,
-        lambda: {"state": "idle/starting"},
+        lambda: REPORT,
         lambda: SECRET,
     )
     responder.start()
@@ -64,18 +71,18 @@ def answer(listener: socket.socket, says: bytes) -> tuple[int, dict[str, Any]]:
 
 @pytest.mark.usefixtures("responder")
 def test_health_is_told(listener):
-    assert answer(listener, HEALTH) == (200, {"state": "idle/starting"})
+    assert answer(listener, HEALTH) == (200, PUBLIC)
 
 
 @pytest.mark.usefixtures("responder")
-def test_health_is_proved_to_who_sends_a_nonce(listener):
+def test_health_is_proved_to_one_of_ours(listener):
     port = listener.getsockname()[1]
     connection = Connection("127.0.0.1", port, LIMIT_S)
     try:
         proof = ask_for_proof(connection, SECRET)
     finally:
         connection.close()
-    assert (proof.status, json.loads(proof.body)) == (200, {"state": "idle/starting"})
+    assert (proof.status, json.loads(proof.body)) == (200, REPORT)
     assert proof.nonce
 
 
@@ -112,7 +119,7 @@ def test_a_program_that_says_it_was_begun_by_hand_is_told(listener):
 
 
 def test_every_other_visitor_is_set_aside_unheard(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     with visitor(listener, b"GET /mine HTTP/1.1\r\n"), visitor(listener, b""):
         eventually(lambda: len(responder.aside) == 2, "both are set aside")
@@ -124,7 +131,7 @@ def test_every_other_visitor_is_set_aside_unheard(listener):
 
 
 def test_a_visitor_who_speaks_in_a_trickle_holds_nobody_up(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     trickling = threading.Event()
 
@@ -152,7 +159,7 @@ def test_a_visitor_whose_head_comes_in_pieces_is_heard_to_its_end(
     listener, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "PATIENCE_S", 20.0)
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     with visitor(listener, HEALTH[:-2]) as slow:
         time.sleep(0.02)  # longer than what has come already takes to be read
@@ -167,7 +174,7 @@ def test_a_visitor_who_says_no_more_holds_nobody_up(
     listener, monkeypatch: pytest.MonkeyPatch, says: bytes
 ):
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     with visitor(listener, says), visitor(listener, HEALTH) as other:
         other.settimeout(20)
@@ -177,7 +184,7 @@ def test_a_visitor_who_says_no_more_holds_nobody_up(
 
 
 def test_a_visitor_who_breaks_off_ends_no_answers(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     with visitor(listener, b"") as gone:
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
     responder.start()
@@ -190,7 +197,7 @@ def test_a_visitor_who_breaks_off_ends_no_answers(listener):
 
 
 def test_a_head_without_end_is_not_read_for_ever(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     with visitor(listener, HEALTH[:-2] + b"X-Long: " + b"x" * 20_000) as endless:
         endless.settimeout(20)
@@ -201,7 +208,7 @@ def test_a_head_without_end_is_not_read_for_ever(listener):
 
 def test_answers_keep_no_process_from_its_end(listener):
     before = set(threading.enumerate())
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     [thread] = set(threading.enumerate()) - before
     assert thread.daemon
@@ -210,14 +217,14 @@ def test_answers_keep_no_process_from_its_end(listener):
 
 
 def test_a_visitor_who_is_gone_again_is_not_waited_for(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     assert not os.get_blocking(listener.fileno())
     assert responder.stop() == []
 
 
 def test_a_child_that_the_import_forked_keeps_no_answers_going(listener):
-    responder = ImportResponder(listener, HOSTS, dict, lambda: SECRET)
+    responder = ImportResponder(listener, HOSTS, lambda: REPORT, lambda: SECRET)
     responder.start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread

@@ -1,5 +1,7 @@
 """What a worker says goes into its log, begun anew when it is long; nothing said is lost."""
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +67,22 @@ def test_where_the_log_cannot_be_written_the_early_one_goes_on(tmp_path: Path, p
         log.mkdir(parents=True)
     ran(log, early, str(logs.ROTATE_BYTES))
     assert early.read_text() == "out\nsaid later\nsaid last\n"
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a link to a device", "a socket"])
+def test_what_is_no_file_in_the_logs_place_holds_nobody_up(tmp_path: Path, what: str):
+    log, early = tmp_path / "worker.log", tmp_path / "early.log"
+    if what == "a pipe":
+        os.mkfifo(log)
+    elif what == "a socket":
+        with socket.socket(socket.AF_UNIX) as there:
+            there.bind(str(log))
+    else:
+        log.symlink_to("/dev/full")
+    ran(log, early, str(logs.ROTATE_BYTES))
+    [aside] = tmp_path.glob("worker.log.corrupt-*")
+    first, second, *rest = log.read_text().splitlines()
+    assert (first, rest) == ("out", ["said later", "said last"])
+    assert aside.name in second
+    assert not log.is_symlink()
+    assert not early.exists()
