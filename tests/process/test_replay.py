@@ -17,6 +17,7 @@ SCRIPTS = saved()
 def replayed(world: World, script: Script) -> tuple[Replay, list[Line]]:
     replay = Replay(script.configuration, world)
     try:
+        replay.begin()
         follow(replay, script)
         return replay, replay.observed()
     finally:

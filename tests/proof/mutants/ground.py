@@ -527,8 +527,7 @@ NUMBERS = (
             Edit(
                 LISTENING,
                 "        place = worker.host, worker.port, network_id(), os.uname().nodename\n",
-                "        report.generation = report.generation._replace(number=0)\n"
-                "        self._number_ourselves()\n"
+                "        report.generation = self._store.change_guarded(numbered)[1].generation\n"
                 "        place = worker.host, worker.port, network_id(), os.uname().nodename\n",
             ),
         ),

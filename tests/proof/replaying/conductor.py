@@ -62,6 +62,7 @@ TOGETHER = frozenset(
         "free_data",
     ]
 )
+STILLNESS = {"stands still": signal.SIGSTOP, "goes on": signal.SIGCONT}
 # What a process does after its driver's end: lets go, looks for the words of an error.
 LAST_ACTS = frozenset(["release", "close", "record"])
 FLAWS = {
@@ -70,11 +71,15 @@ FLAWS = {
     NO_RESUME: "starts only once",
 }
 
+# One run of the machine: that a launch starts over when its build is gone stands above the drivers.
 LAUNCHER = """
 import sys
 from incumbent.lifecycle import IncumbentError, Worker, runs
+from incumbent.lifecycle.posix.registration import Registration
+Registration.give_way = lambda self: False
+forced = {"force": True} if sys.argv[2:] == ["forced"] else {}
 try:
-    getattr(runs, sys.argv[1])(Worker(), origin="cli")
+    getattr(runs, sys.argv[1])(Worker(), origin="cli", **forced)
 except IncumbentError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -188,8 +193,7 @@ class Replay(Simulation):
         }
         if configuration.seamless:
             del place.settings["INCUMBENT_HANDOVER"]
-        self._prologue()
-        self._skip = len(place.trace())
+        self._skip = 0
 
     def _app(self, version: str) -> App:
         how = dict(self.configuration.broken).get(version, "")
@@ -205,7 +209,7 @@ class Replay(Simulation):
             self._ports[address] = reserved_port()
         return self._ports[address][0]
 
-    def _launch(self, what: str, version: str, address: int = 0) -> Any:
+    def _launch(self, what: str, version: str, address: int = 0, forced: bool = False) -> Any:
         app = self._apps[version]
         env = {
             "PYTHONPATH": os.pathsep.join([SITE, CODE, str(app.folder)]),
@@ -213,10 +217,15 @@ class Replay(Simulation):
             "INCUMBENT_PASS_ENV": "INCUMBENT_REPLAY",
             "INCUMBENT_PORT": str(self._port(address)),
         }
-        return self.place.begin_process([sys.executable, "-c", LAUNCHER, what], app, env=env)
+        command = [sys.executable, "-c", LAUNCHER, what, *["forced"][: int(forced)]]
+        return self.place.begin_process(command, app, env=env)
+
+    def begin(self) -> None:
+        """Bring about the world's first state: whoever serves, what is recorded as good."""
+        self._prologue()
+        self._skip = len(self.place.trace())
 
     def _prologue(self) -> None:
-        """Bring about the world's first state: whoever serves, what is recorded as good."""
         c = self.configuration
         if not (c.serving or c.recorded):
             return
@@ -248,9 +257,11 @@ class Replay(Simulation):
     def _really(self, move: Move) -> None:
         assert move.state is not None
         number = move.actor
+        if move.what == "the content of launch.json is lost":
+            return (self.place.data_dir / "launch.json").write_bytes(b"")
         if number < ACTORS:
             self._stranger = stranger(self.place.port)
-            return
+            return None
         before, after = self.state[number], move.state[number]
         if move.what == "is killed":
             return self._kill(number)
@@ -259,6 +270,9 @@ class Replay(Simulation):
             old = time.time() - AGED_S
             return os.utime(lock, (old, old))
         actor = self._actors.get(number)
+        if move.what in STILLNESS:
+            assert actor is not None
+            return os.kill(actor.pid, STILLNESS[move.what])
         if move.what == "gets SIGTERM":
             told = self._actors[number]
             asked = told.asked
@@ -272,9 +286,9 @@ class Replay(Simulation):
         return self._arrive(number, actor, move, before, after)
 
     def _begin(self, number: int) -> Actor:
-        what, version, *_ = self.configuration.launchers[number - ACTORS]
+        what, version, *more = self.configuration.launchers[number - ACTORS]
         address = self.world.address(self.state, number)
-        process = self._begun[number] = self._launch(what, version, address)
+        process = self._begun[number] = self._launch(what, version, address, any(more[1:]))
 
         def came() -> Actor | None:
             return next((a for a in self.conductor.actors if a.pid == process.pid), None)
@@ -297,6 +311,8 @@ class Replay(Simulation):
             answer = "late"
         elif move.what.startswith("ends itself"):
             answer = "own deadline"
+        elif move.what == "is unused for too long":
+            answer = "unused"
         self.conductor.go(actor, answer)
 
     def _arrive(self, number: int, actor: Actor, move: Move, before: Any, after: Any) -> None:

@@ -13,7 +13,7 @@ from ...world import World
 from ..configurations import CONFIGURATIONS
 from ..explorer import Explorer, Found
 from ..mutants.worlds import extra
-from ..world import HANGS_EARLY, Configuration
+from ..world import HANGS_EARLY, OTHER_NAMESPACE, Configuration
 from .conductor import DivergedError, Replay
 from .covering import can_be_led
 
@@ -23,6 +23,9 @@ def why_not(configuration: Configuration) -> str:
     known = (configuration.recorded, configuration.good)
     if configuration.managed:
         return "a service manager"
+    addresses = [launcher[2] for launcher in configuration.launchers if len(launcher) > 2]
+    if any(address >= OTHER_NAMESPACE for address in addresses):
+        return "it takes two network namespaces"
     if configuration.pinned or known not in (("1", "1"), ("", "")):
         return "its first record"
     if any(how == HANGS_EARLY for _, how in configuration.broken):
@@ -64,6 +67,7 @@ def replayed(name: str) -> str:
         (sandbox.root / "tmp").mkdir()
         replay = Replay(configuration, World(sandbox))
         try:
+            replay.begin()
             for number in numbers:
                 option = replay.options()[number]
                 if not can_be_led(replay.state, option[0]):
@@ -72,7 +76,7 @@ def replayed(name: str) -> str:
             same = replay.observed() == replay.predicted()
             return "as predicted" if same else "other rows than predicted"
         except DivergedError as error:
-            return f"diverged: {str(error).splitlines()[0]}; {str(error).splitlines()[1]}"
+            return f"diverged: {'; '.join(str(error).splitlines()[:2])}"
         finally:
             replay.close()
             leavings(sandbox, set())

@@ -27,6 +27,8 @@ LAUNCHER = [
     "pause",
     "probe",
     "look_elsewhere",
+    "judge_silence",
+    "end_judged",
     "ask",
     "note",
 ]
@@ -169,6 +171,8 @@ def held(verb, shipped, launcher, system):
             return answer
         INSIDE = True
         try:
+            if verb == "judge_silence":  # who is stopped is judged at the second look
+                await shipped(*arguments, **named)
             return await shipped(*arguments, **named)
         finally:
             INSIDE = False
@@ -201,7 +205,7 @@ def answered(port, go):
     if go in ("", "free"):
         return NOTHING
     from incumbent.lifecycle import health
-    from incumbent.lifecycle.drivers.ports import ChildExit, LockResult
+    from incumbent.lifecycle.drivers.ports import IDLE, ChildExit, LockResult, Request
 
     if go == "own deadline":
         try:
@@ -213,4 +217,5 @@ def answered(port, go):
         "late": ChildExit(None, late=True),
         "silent": health.ProbeResult(health.SILENT, None, "an answer was lost"),
         "refused": LockResult("lock_refused", "denied"),
+        "unused": Request(IDLE),
     }[go]
