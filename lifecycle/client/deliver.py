@@ -35,8 +35,10 @@ def envelope(identity: str, event: str, payload: bytes) -> bytes:
     return b'%s, "payload": %s}' % (head.encode(), payload)
 
 
-def deliver(host: str, port: int, data_dir: str, body: bytes, timeout: float) -> tuple[str, str]:
-    """Post one event within `timeout` seconds; give what became of it, with the reason if not.
+def deliver(
+    host: str, port: int, data_dir: str, body: bytes, timeout: float
+) -> tuple[str, str, bytes]:
+    """Post one event within `timeout` seconds; give what became of it, why if not, the answer.
 
     It goes to a worker that has proved, on this connection, that it is this data dir's.
     """
@@ -45,14 +47,20 @@ def deliver(host: str, port: int, data_dir: str, body: bytes, timeout: float) ->
         connection = Connection(host, port, timeout)
         try:
             if not ask_for_proof(connection, secret).nonce:
-                return FAILED, f"who listens on {host}:{port} does not prove that it is our worker"
+                reason = f"who listens on {host}:{port} does not prove that it is our worker"
+                return FAILED, reason, b""
             status, _, answer = connection.ask("POST", EVENTS_PATH, body)
         finally:
             connection.close()
     except DarkError:
-        return UNDELIVERED, f"nothing listens on {host}:{port}"
+        return UNDELIVERED, f"nothing listens on {host}:{port}", b""
     except (SilentError, NotHttpError, OSError) as error:
-        return UNDELIVERED, str(error)
+        return UNDELIVERED, str(error), b""
+    return *judged(status, answer), answer
+
+
+def judged(status: int, answer: bytes) -> tuple[str, str]:
+    """Give what this answer makes of the event, with the reason if the app did not take it."""
     if status in (200, 201, 202, 204):
         return DELIVERED, ""
     code, why = _said(answer)

@@ -352,8 +352,9 @@ def test_kept_events_are_found_until_they_are_delivered(world: World, doctor: Do
         hooks.fire("Early")
     finding = doctor.only()
     assert finding["what"].startswith("2 events are kept in ")
-    assert finding["next"] == "run `worker-service start`, the next hook delivers them"
+    assert finding["next"] == "run `worker-service start`: the worker delivers them"
     hooks.fire("Late")
+    hooks.delivered()
     assert doctor.findings() == []
 
 
