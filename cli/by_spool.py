@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from time import monotonic, sleep
 
 from incumbent.lifecycle import health as h
 from incumbent.lifecycle.client import deliver, silence
 from incumbent.lifecycle.client.fast_path import FastPath
 from incumbent.lifecycle.client.probe import PROBE_TIMEOUT_S
-from incumbent.lifecycle.client.spool import BUSY, STOPPED, Spool
+from incumbent.lifecycle.client.spool import Spool
 from incumbent.lifecycle.elsewhere import address_of, seen_anywhere
 
-from .firing import send, tell
+from .firing import tell
 from .launch_apart import launched
 
 TYPE_CHECKING = False
@@ -22,14 +21,12 @@ if TYPE_CHECKING:
 
     from .firing import Event, Signals
 
-OWN_S = 4.0  # what one hook spends on the kept events of its own session: about a thousand
-OTHERS_S = 0.3  # and on those of others, which are not what its caller waits for
 PAUSE_S = 0.02
 PAUSE_LIMIT_S = 0.5
 
 
 class BySpool:
-    """One event on the long way; without an event, what is kept and the worker alone."""
+    """One event on the long way; without an event, the worker alone."""
 
     def __init__(
         self, worker: Worker, event: Event | None, deadline: float, signals: Signals
@@ -40,7 +37,7 @@ class BySpool:
         self._deadline, self._signals = deadline, signals
 
     def bring(self, seen: ProbeResult | None, had: bool) -> bool:
-        """Keep the event, then bring it; give whether it found its end, delivered or refused.
+        """Keep the event, then bring it; give whether it is delivered, or others see to that.
 
         `seen` is what the first question found, `had` whether that was a worker to be content with.
         """
@@ -64,41 +61,25 @@ class BySpool:
             pause = min(pause * 2, PAUSE_LIMIT_S)
             had = False
 
-    def hand_over(self) -> str:
-        """Send what is kept, as far as that takes little time; give what became of the round."""
-        key = "" if self._event is None else self._event.session()
-        until = min(monotonic() + OWN_S, self._deadline)
-        while True:
-            remaining = max(self._deadline - monotonic(), 0.0)
-            said, sentences = self._spool.hand_over(
-                lambda body, seconds: send(self._address, self._worker.data_dir, body, seconds),
-                min(OWN_S, remaining),
-                min(OTHERS_S, remaining),
-                key,
-            )
-            for sentence in sentences:
-                tell(sentence)
-            # Another hook sends them, and may have begun before our event was there.
-            if said != BUSY or not self._waits() or monotonic() + PAUSE_S >= until:
-                return said
-            sleep(PAUSE_S)
-
-    def _waits(self) -> bool:
-        path = "" if self._event is None else self._event.path
-        return path != "" and os.path.exists(path)
-
     def _sent(self) -> bool | None:
-        """Give whether the event found its end; None while only the worker stands in the way."""
-        said = self.hand_over()
+        """Give whether the event found its end; None while only the worker stands in the way.
+
+        What is kept behind others of its session is the worker's to deliver, after those.
+        """
         event = self._event
         if event is None:
             return True
-        if event.path:
-            if not self._waits():
-                return True
-            return None if said == STOPPED else False
-        word = event.send(self._address, self._worker.data_dir, self._deadline - monotonic())
+        if event.path and not self._spool.is_first(event.path):
+            event.let_go()
+            return True
+        word = event.send(self._address, self._worker, self._deadline - monotonic())
         return None if word == deliver.UNDELIVERED else event.ended
+
+    def _begin_child(self) -> None:
+        """Leave the claim, in the process that launches, to the hook alone."""
+        self._signals.default()
+        if self._event is not None:
+            self._event.let_go()
 
     def _reached(self) -> tuple[bool, bool]:
         """Give whether there is a worker, and if not, whether that is final."""
@@ -119,7 +100,7 @@ class BySpool:
                 silence.forget(worker)
             if healthy:
                 return True, False
-            had, final = launched(worker, self._deadline, self._signals.default)
+            had, final = launched(worker, self._deadline, self._begin_child)
             if had:
                 self._address = address_of(worker, answer_s)
         finally:

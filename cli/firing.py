@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
     from types import FrameType
+
+    from incumbent.lifecycle.client.spool import Claim
+    from incumbent.lifecycle.settings import Worker
 else:  # `signal` costs a hook the milliseconds of its enums; this is what it wraps
     from _signal import SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal, signal
 
@@ -30,17 +33,19 @@ def tell(sentence: str) -> None:
 class Event:
     """One event on its way.
 
-    `ended` says that the app has taken it, or refused it for good; `path` is where it is kept,
-    empty before, `trouble` why it could not be.
+    `ended` says that the app has taken it, or that it is set aside; `answer` is what the app said
+    to it. Once it is kept, `path` is where, until it is kept in vain `trouble` why.
     """
 
-    __slots__ = ("body", "ended", "path", "session_id", "trouble")
+    __slots__ = ("_claim", "answer", "body", "ended", "path", "session_id", "trouble")
 
     def __init__(self, name: str, payload: bytes, session_id: object) -> None:
         self.body = deliver.envelope(deliver.new_id(), name, payload)
         self.session_id = session_id
         self.ended = False
         self.path = self.trouble = ""
+        self.answer = b""
+        self._claim: Claim | None = None
 
     def session(self) -> str:
         """Give the key of its session."""
@@ -49,33 +54,56 @@ class Event:
         return session_key(self.session_id)
 
     def keep(self, folder: str) -> bool:
-        """Write it into the spool in this folder; False where that can't be."""
+        """Write it into the spool in this folder; False where that can't be.
+
+        Nobody else delivers it from there before `let_go`, or the end of this process.
+        """
         from incumbent.lifecycle.client.spool import Spool
         from incumbent.lifecycle.errors import FilesError
 
         try:
-            self.path = Spool(folder).keep(self.body, self.session())
+            self._claim = Spool(folder).keep(self.body, self.session())
+            self.path = self._claim.path
         except (OSError, FilesError) as error:
             why = error.strerror if isinstance(error, OSError) else ""
             self.trouble = f"can't keep it in {folder}: {why or error}"
         return self.path != ""
 
-    def send(self, address: tuple[str, int], data_dir: str, seconds: float) -> str:
+    def let_go(self) -> None:
+        """Leave it to the worker, where it is kept."""
+        if self._claim is not None:
+            self._claim.let_go()
+
+    def send(self, address: tuple[str, int], worker: "Worker", seconds: float) -> str:
         """Post it; give what became of it, and tell why if it was not taken."""
-        word, why = send(address, data_dir, self.body, seconds)
-        self.ended = word in (deliver.DELIVERED, deliver.REFUSED)
-        if word == deliver.REFUSED:
-            tell(f"the event is lost: {why}")
-        if word == deliver.FAILED:
+        if seconds <= 0:
+            return deliver.UNDELIVERED
+        word, why, answer = deliver.deliver(*address, worker.data_dir, self.body, seconds)
+        if word == deliver.DELIVERED:
+            self.ended, self.answer = True, answer
+            if self.path:
+                from incumbent.lifecycle.files import unlink
+
+                unlink(self.path)
+        elif word == deliver.REFUSED:
+            self._set_aside(worker.path("spool"), why)
+        elif word == deliver.FAILED:
             tell(why)
         return word
 
+    def _set_aside(self, folder: str, why: str) -> None:
+        from incumbent.lifecycle.client.spool import Spool
 
-def send(address: tuple[str, int], data_dir: str, body: bytes, seconds: float) -> tuple[str, str]:
-    """Post one event within `seconds`, to the worker of this data dir."""
-    if seconds <= 0:
-        return deliver.UNDELIVERED, "no time left"
-    return deliver.deliver(*address, data_dir, body, seconds)
+        self.ended = True
+        try:
+            if not self.path and not self.keep(folder):
+                tell(f"{why}; the event is lost: {self.trouble}")
+                return
+            aside = Spool(folder).set_aside(os.path.basename(self.path), why)
+        except OSError as error:
+            tell(f"{why}; the event is in {self.path}: {error.strerror}")
+            return
+        tell(f"{why}; the event is set aside in {aside}: run `{command()} doctor`")
 
 
 class _CutShort(BaseException):

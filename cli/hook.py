@@ -90,10 +90,13 @@ def _fire(
             raise _UnusableError(f"{error}; the event is lost: it was not kept") from error
         tell(str(error))
         _told_where(event, folder)
+        event.let_go()
         return
     done = signals.during(lambda: _brought(worker, event, deadline, signals))
-    if event is not None and not done and not event.ended:
-        _told_where(event, worker.path("spool"))
+    if event is not None:
+        if not done and not event.ended:
+            _told_where(event, worker.path("spool"))
+        event.let_go()
 
 
 def _spool_beside(error: Exception) -> str:
@@ -133,16 +136,13 @@ def _brought(worker: "Worker", event: Event | None, deadline: float, signals: Si
 
 def _delivered(worker: "Worker", event: Event | None, deadline: float, signals: Signals) -> bool:
     had, seen = _first_look(worker, deadline)
-    waiting = _is_any_kept(worker.path("spool"))
-    if had and event is not None and not (waiting and _is_held_up(worker, event)):
-        word = event.send((worker.host, worker.port), worker.data_dir, deadline - monotonic())
-        if word == deliver.FAILED:
-            return False
-        if event.ended:
-            event = None
-        had = event is None
-    if had and event is None and not waiting:
+    if had and event is None:
         return True
+    if had and event is not None and not _is_held_up(worker, event):
+        word = event.send((worker.host, worker.port), worker, deadline - monotonic())
+        if word != deliver.UNDELIVERED:
+            return event.ended
+        had = False
     from .by_spool import BySpool
 
     return BySpool(worker, event, deadline, signals).bring(seen, had)
@@ -157,6 +157,9 @@ def _is_any_kept(folder: str) -> bool:
 
 
 def _is_held_up(worker: "Worker", event: Event) -> bool:
+    """Whether it has to queue behind kept events of its session."""
+    if not _is_any_kept(worker.path("spool")):
+        return False
     from incumbent.lifecycle.client.spool import Spool
 
     return Spool(worker.path("spool")).holds_up(event.session())
@@ -179,8 +182,8 @@ def _told_where(event: Event, folder: str) -> None:
     """Say where an event is that was not delivered, after keeping it if it is not kept yet."""
     if not event.path and not event.keep(folder):
         tell(f"the event is lost: {event.trouble}")
-    elif os.path.exists(event.path):  # or another hook has brought it
-        next_step = f"for the next hook to deliver; run `{command()} doctor`"
+    elif os.path.exists(event.path):  # or the worker has it
+        next_step = f"for the worker to deliver; run `{command()} doctor`"
         tell(f"the event is kept in {event.path} {next_step}")
 
 

@@ -16,7 +16,7 @@ _ASIDE = r"(\.[0-9]+\.[0-9a-f]+\.tmp|\.[0-9]+\.tmp|\.corrupt-[0-9TZ]+)?"
 TOP = re.compile(rf"({_OWN}){_ASIDE}|{re.escape(d.TRACE)}\.(1|guard)")
 IN_LOGS = re.compile(r"worker\.log(\.1)?|early-[0-9]+-[0-9]+-[0-9a-f]+\.log")
 IN_SPOOL = re.compile(r"\.guard|\..*\.json\.tmp")
-EVENTS_IN_SPOOL = re.compile(r"[0-9].*\.json(\.refused)?")
+EVENTS_IN_SPOOL = re.compile(r"[0-9].*(\.json(\.refused)?|\.set-aside|\.why)")
 EVENTS = re.compile(rf"{re.escape(d.EVENTS)}(-wal|-shm|-journal)?")
 IN_RELEASES = re.compile(r"\.guard")
 

@@ -21,6 +21,7 @@ from .process.pool_threads import at_work
 from .process.spawn_context import SpawnContext
 from .process.watchdog import Watchdog
 from .report import Report
+from .spooled import Spooled
 
 BUILD_AT_FAULT = ("app_failed", "wrong_version")
 THREADS_S = 0.5  # for what is about to end
@@ -42,6 +43,7 @@ class Hosting:
         self._worker, self._context, self._listening = worker, context, listening
         self._report, self._by_hand, self._watchdog = report, by_hand, watchdog
         self.hosted_app: Any = None  # a HostedApp, whose module loads much
+        self._spooled = Spooled(worker, report.has_data)
         listening.before_close = self.leave_the_port
 
     async def load(self) -> StepResult:
@@ -156,12 +158,14 @@ class Hosting:
         self.hosted_app.open()
         if not self.hosted_app.connections.accepting:
             await self._accept()
+        self._spooled.begin(self.hosted_app)
 
     async def accept_again(self) -> None:
         """Accept connections on the port that we still hold; who had it from us is gone."""
         self._listening.is_ours_alone()
         self.hosted_app.open()
         await self._accept()
+        self._spooled.begin(self.hosted_app)
 
     async def _accept(self) -> None:
         assert self._listening.listener is not None
@@ -176,8 +180,9 @@ class Hosting:
         Connections that are idle are kept for a successor when `keep`.
         """
         connections = self.hosted_app.connections
+        left = await self._spooled.stop(self._worker.drain_timeout)
         try:
-            told = await connections.drain(keep, self._worker.drain_timeout)
+            told = await connections.drain(keep, left)
         except Exception as error:  # the app still has to end, the port to be passed on
             connections.cut()
             told = [f"everything cut off, since the drain failed: {error!r}"]
@@ -192,6 +197,8 @@ class Hosting:
         """Give for how many seconds nobody used the app; none before it was up."""
         if self.hosted_app is None or self._report.state != VERIFIED:
             return 0.0
+        if self._spooled.is_at_work:
+            self.hosted_app.connections.traffic.used()
         unused: float = self.hosted_app.connections.traffic.unused()
         return unused
 
@@ -199,3 +206,4 @@ class Hosting:
         """Renew what changes by the second."""
         if self.hosted_app is not None:
             self.hosted_app.connections.tick()
+            self._spooled.tick()

@@ -22,7 +22,7 @@ from incumbent.lifecycle.errors import (
 )
 from incumbent.lifecycle.health import NO_ADDRESS
 from incumbent.lifecycle.messages import json_row, say
-from incumbent.lifecycle.posix.child_process import environment_for
+from incumbent.lifecycle.posix.child_environment import environment_for
 from incumbent.lifecycle.posix.session import end_members
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import HANG_S, Worker

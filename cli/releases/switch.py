@@ -13,7 +13,8 @@ from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.health import DARK, WORKER_SERVING, Health, ProbeResult
 from incumbent.lifecycle.messages import say
-from incumbent.lifecycle.posix.child_process import can_be_spawned, environment_of, strategies
+from incumbent.lifecycle.posix.child_environment import environment_of
+from incumbent.lifecycle.posix.child_process import can_be_spawned, strategies
 from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from incumbent.lifecycle.posix.child_process import places_of, settings_of
+from incumbent.lifecycle.posix.child_environment import places_of, settings_of
 from incumbent.lifecycle.settings import Worker
 
 

@@ -34,22 +34,24 @@ def envelope(identity: str, event: str, payload: bytes) -> bytes:
     return b'%s, "payload": %s}' % (head.encode(), payload)
 
 
-def deliver(host: str, port: int, data_dir: str, body: bytes, timeout: float) -> tuple[str, str]:
-    """Post one event within `timeout` seconds; give what became of it, with the reason if not.
+def deliver(
+    host: str, port: int, data_dir: str, body: bytes, timeout: float
+) -> tuple[str, str, bytes]:
+    """Post one event within `timeout` seconds; give what became of it, why if not, the answer.
 
     It goes to a worker that has proved, on this connection, that it is this data dir's. What the
     worker's own gate refuses is not final: only the app's refusals are.
     """
     until = monotonic() + timeout
-    word, why, again = _tried(host, port, data_dir, body, timeout)
+    word, why, answer, again = _tried(host, port, data_dir, body, timeout)
     if again and (left := until - monotonic()) > 0:
-        word, why, _ = _tried(host, port, data_dir, body, left)
-    return word, why
+        word, why, answer, _ = _tried(host, port, data_dir, body, left)
+    return word, why, answer
 
 
 def _tried(
     host: str, port: int, data_dir: str, body: bytes, timeout: float
-) -> tuple[str, str, bool]:
+) -> tuple[str, str, bytes, bool]:
     """Post it once; also give whether the connection went to another worker meanwhile."""
     try:
         connection = Connection(host, port, timeout)
@@ -58,19 +60,20 @@ def _tried(
         finally:
             connection.close()
     except DarkError:
-        return UNDELIVERED, f"nothing listens on {host}:{port}", False
+        return UNDELIVERED, f"nothing listens on {host}:{port}", b"", False
     except UnprovedError:
         why = f"who listens on {host}:{port} does not prove that it is our worker"
-        return FAILED, why, False
+        return FAILED, why, b"", False
     except (SilentError, NotHttpError, OSError) as error:
-        return UNDELIVERED, str(error), False
+        return UNDELIVERED, str(error), b"", False
     status, _, answer, refused = asked
     if refused:
-        return UNDELIVERED, _said(answer) or refused, refused == PROVE_AGAIN
-    return *_of_the_app(status, answer), False
+        return UNDELIVERED, _said(answer) or refused, b"", refused == PROVE_AGAIN
+    return *judged(status, answer), answer, False
 
 
-def _of_the_app(status: int, answer: bytes) -> tuple[str, str]:
+def judged(status: int, answer: bytes) -> tuple[str, str]:
+    """Give what this answer makes of the event, with the reason if the app did not take it."""
     if status in (200, 201, 202, 204):
         return DELIVERED, ""
     why = _said(answer)

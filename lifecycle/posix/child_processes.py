@@ -6,7 +6,8 @@ from ..drivers.ports import Child, ChildExit
 from ..generation import Generation
 from ..record import Build
 from ..settings import Worker
-from .child_process import CRASHES, GENERATION_VARIABLE, Process, spawn
+from .child_environment import GENERATION_VARIABLE
+from .child_process import CRASHES, Process, spawn
 from .spawn_lock_hold import SpawnLockHold
 
 TYPE_CHECKING = False

@@ -7,7 +7,8 @@ import time
 
 from ..record import Build
 from ..settings import Worker
-from .child_process import environment_of, strategies
+from .child_environment import environment_of
+from .child_process import strategies
 from .fingerprint import fingerprint
 
 

@@ -7,7 +7,8 @@ import os
 from .._small_json import loads
 from ..record import Build
 from ..settings import Worker
-from .child_process import BUILD_AT_FAULT, can_be_spawned, environment_for
+from .child_environment import environment_for
+from .child_process import BUILD_AT_FAULT, can_be_spawned
 
 CHECK_S = 10.0  # to import an app; one that takes longer has the benefit of the doubt
 

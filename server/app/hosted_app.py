@@ -25,6 +25,11 @@ class HostedApp:
         self.connections.app_state.update(self._lifespan.state)
         return trouble
 
+    @property
+    def app(self) -> Any:
+        """The app itself, once it is up, with nothing before it."""
+        return self._lifespan.app
+
     def open(self) -> None:
         """Let requests through to the app."""
         self._endpoints.open(self._lifespan.app)

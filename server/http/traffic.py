@@ -37,6 +37,10 @@ class Traffic:
             self._used = time.monotonic()
         self.settled.set()
 
+    def used(self) -> None:
+        """Take note that the app is used, by something else than a request."""
+        self._used = time.monotonic()
+
     def unused(self) -> float:
         """Give for how many seconds nobody asked anything but how the worker is."""
         if any(request.path not in NO_USE for request in self.in_flight.values()):

@@ -6,7 +6,7 @@ import os
 import socket
 
 from incumbent.lifecycle.generation import generation_in
-from incumbent.lifecycle.posix import child_process
+from incumbent.lifecycle.posix import child_environment
 from incumbent.lifecycle.record import Build
 
 
@@ -18,18 +18,18 @@ class SpawnContext:
 
     def __init__(self, by_hand: bool, build: Build | None = None) -> None:
         self.by_hand, self.build = by_hand, build
-        passed = {name: os.environ.pop(name, "") for name in child_process.SPAWN_VARIABLES}
-        for name, first in child_process.FIRST_NAMES.items():
+        passed = {name: os.environ.pop(name, "") for name in child_environment.SPAWN_VARIABLES}
+        for name, first in child_environment.FIRST_NAMES.items():
             passed[name] = passed[name] or passed[first]
         if by_hand:
             passed = dict.fromkeys(passed, "")
-        self.lock_token = passed[child_process.TOKEN_VARIABLE]
-        self.expected = passed[child_process.EXPECT_VARIABLE]
-        self.early = passed[child_process.EARLY_VARIABLE]
-        self.generation = generation_in(passed[child_process.GENERATION_VARIABLE])
-        self.origin = passed[child_process.ORIGIN_VARIABLE] or "cli"
-        self.standby = passed[child_process.ROLE_VARIABLE] == child_process.STANDBY_ROLE
+        self.lock_token = passed[child_environment.TOKEN_VARIABLE]
+        self.expected = passed[child_environment.EXPECT_VARIABLE]
+        self.early = passed[child_environment.EARLY_VARIABLE]
+        self.generation = generation_in(passed[child_environment.GENERATION_VARIABLE])
+        self.origin = passed[child_environment.ORIGIN_VARIABLE] or "cli"
+        self.standby = passed[child_environment.ROLE_VARIABLE] == child_environment.STANDBY_ROLE
         self.pipe: socket.socket | None = None
-        if passed[child_process.PIPE_VARIABLE]:
-            self.pipe = socket.socket(fileno=int(passed[child_process.PIPE_VARIABLE]))
+        if passed[child_environment.PIPE_VARIABLE]:
+            self.pipe = socket.socket(fileno=int(passed[child_environment.PIPE_VARIABLE]))
             self.pipe.set_inheritable(False)

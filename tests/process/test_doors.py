@@ -127,7 +127,7 @@ def wire(served: World) -> Iterator[tuple[Wire, int]]:
 
 def test_who_stands_between_on_another_port_gets_no_event(served: World, wire: tuple[Wire, int]):
     between, port = wire
-    word, why = deliver("127.0.0.1", port, str(served.data_dir), event("Relayed"), 20.0)
+    word, why, _ = deliver("127.0.0.1", port, str(served.data_dir), event("Relayed"), 20.0)
     assert word != DELIVERED
     assert "does not prove that it is our worker" in why
     assert between.heard

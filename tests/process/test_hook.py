@@ -101,6 +101,11 @@ class Hooks:
         said = self.world.get(f"/api/events?{which}")
         return [(event["event"], event["payload"]) for event in said["events"]]
 
+    def delivered(self, which: str = "limit=1000") -> list[tuple[str, Any]]:
+        """Wait until nothing is kept any more, then give what is recorded."""
+        eventually(lambda: not self.kept(), "the worker drains the spool")
+        return self.recorded(which)
+
     def kept(self) -> list[Path]:
         return sorted((self.world.data_dir / "spool").glob("*.json"))
 
@@ -248,7 +253,7 @@ def test_a_spoiled_file_of_ours_costs_no_event(world: World, hooks: Hooks, spoil
     world.data_dir.mkdir(mode=0o700, exist_ok=True)
     spoil(world)
     assert_answers(hooks.fire("Hurt"))
-    assert hooks.recorded() == [("Hurt", {})]
+    assert hooks.delivered() == [("Hurt", {})]
 
 
 @contextlib.contextmanager
@@ -286,7 +291,7 @@ def test_a_foreign_program_gets_no_event_and_the_next_hook_delivers_it(world: Wo
     assert told
     assert not [line for line in told if b"secret" in line or b"POST" in line]
     assert_answers(hooks.fire("Late"))
-    assert hooks.recorded() == [("Early", {"secret": 1}), ("Late", {})]
+    assert hooks.delivered() == [("Early", {"secret": 1}), ("Late", {})]
     assert hooks.kept() == []
 
 
@@ -296,12 +301,12 @@ def test_a_hung_worker_costs_the_deadline_and_no_event(world: World, hooks: Hook
     os.kill(pid, signal.SIGSTOP)
     try:
         fired = hooks.fire("Early", env={"INCUMBENT_HOOK_TIMEOUT": "2"})
+        assert len(hooks.kept()) == 1
     finally:
         os.kill(pid, signal.SIGCONT)
     assert_answers(fired, within=2 + SLACK_S)
-    assert len(hooks.kept()) == 1
     assert_answers(hooks.fire("Late"))
-    assert [event for event, _ in hooks.recorded()] == ["Early", "Late"]
+    assert [event for event, _ in hooks.delivered()] == ["Early", "Late"]
     assert world.health().pid == pid
 
 
@@ -313,10 +318,9 @@ def test_many_kept_events_are_delivered_in_order_by_hooks_that_fire_at_once(worl
     processes = [hooks.begin("Late") for _ in range(4)]
     for process in processes:
         process.communicate(b"{}", timeout=RUN_S)
-    hooks.fire("Last")
-    early = [payload["n"] for event, payload in hooks.recorded() if event == "Early"]
+    early = [payload["n"] for event, payload in hooks.delivered() if event == "Early"]
     assert early == list(range(6))
-    assert len(hooks.recorded()) == 6 + 4 + 1
+    assert len(hooks.recorded()) == 6 + 4
     assert hooks.kept() == []
 
 
@@ -458,11 +462,11 @@ def test_a_hook_ended_at_a_silent_worker_has_kept_its_event(world: World, hooks:
         given(process, b'{"n": 1}')
         eventually(hooks.kept, "the event is kept before any wait")
         fired = ended(process, number)
-    assert len(hooks.kept()) == 1
+        assert len(hooks.kept()) == 1
     if number != signal.SIGKILL:
         assert_answers(fired, within=SLACK_S)
     assert_answers(hooks.fire("Late"))
-    assert hooks.recorded() == [("Early", {"n": 1}), ("Late", {})]
+    assert hooks.delivered() == [("Early", {"n": 1}), ("Late", {})]
 
 
 @pytest.mark.parametrize("number", [*ENDINGS, signal.SIGKILL])
@@ -475,7 +479,7 @@ def test_a_hook_ended_while_its_worker_starts_has_kept_its_event(world: World, n
     if number != signal.SIGKILL:
         assert_answers(fired, within=SLACK_S)
     assert_answers(hooks.fire("Late"))
-    assert [event for event, _ in hooks.recorded()] == ["Early", "Late"]
+    assert [event for event, _ in hooks.delivered()] == ["Early", "Late"]
     assert hooks.kept() == []
 
 
@@ -503,7 +507,7 @@ def test_a_hook_ended_at_any_moment_after_it_began_loses_nothing(world, hooks: H
     fired = ended(process, signal.SIGTERM)
     assert_answers(fired, within=SLACK_S)
     hooks.fire("Late")
-    assert [event for event, _ in hooks.recorded() if event == "Any"] == ["Any"]
+    assert [event for event, _ in hooks.delivered() if event == "Any"] == ["Any"]
 
 
 # Stdin that stays open.
@@ -621,7 +625,7 @@ def assert_refused(words: list[str], environment: dict[str, str], home: Path) ->
 def test_nothing_is_printed_where_the_host_reads_stdout_as_data(hooks: Hooks, event):
     fired = hooks.fire(event, b'{"n": 1}')
     assert (fired.code, fired.out) == (0, b"")
-    assert hooks.recorded() == [(event, {"n": 1})]
+    assert hooks.delivered() == [(event, {"n": 1})]
 
 
 # An app that does not take every event.
@@ -701,33 +705,38 @@ def test_an_event_behind_one_that_failed_waits_for_its_turn(world: World):
     assert len(hooks.kept()) == 2
     (world.data_dir / "cured").touch()
     assert_answers(hooks.fire("Fine", of("a", 3)), within=SLACK_S)
-    assert [payload["n"] for _, payload in hooks.recorded()] == [1, 2, 3]
+    assert [payload["n"] for _, payload in hooks.delivered()] == [1, 2, 3]
     assert hooks.kept() == []
 
 
-def test_an_event_that_failed_is_delivered_later_by_a_hook_of_another_session(world: World):
+def test_an_event_that_failed_is_tried_again_by_the_worker_itself(world: World):
     hooks = Hooks(world, choosy(world))
     world.ensure(hooks.app)
     hooks.fire("Poison", of("a"))
     (world.data_dir / "cured").touch()
-
-    def brought() -> bool:
-        hooks.fire("Fine", of("b"))
-        return hooks.kept() == []
-
-    eventually(brought, "the event is tried again")
-    assert [event for event, _ in hooks.recorded()].count("Poison") == 1
+    assert [event for event, _ in hooks.delivered()] == ["Poison"]
 
 
 def test_a_kept_event_that_the_app_refuses_is_set_aside_with_the_reason(world: World):
     hooks = Hooks(world, choosy(world))
     with foreigner(world.port):
         hooks.fire("Wrong", of("a"))
-    fired = hooks.fire("Fine", of("a"))
-    assert "refused (the app answered 422)" in fired.talk
-    assert [event for event, _ in hooks.recorded()] == ["Fine"]
+    hooks.fire("Fine", of("a"))
+    assert [event for event, _ in hooks.delivered()] == ["Fine"]
+    ((_, why),) = Spool(str(world.data_dir / "spool")).aside()
+    assert why == "the app answered 422"
+
+
+def test_an_event_that_the_app_refuses_at_once_is_set_aside_with_the_reason(world: World):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    fired = hooks.fire("Wrong", of("a"))
+    assert_answers(fired, within=SLACK_S)
+    ((aside, why),) = Spool(str(world.data_dir / "spool")).aside()
+    assert why == "the app answered 422"
+    assert f"the event is set aside in {aside}" in fired.talk
+    assert json.loads(Path(aside).read_bytes())["event"] == "Wrong"
     assert hooks.kept() == []
-    assert len(list((world.data_dir / "spool").glob("*.refused"))) == 1
 
 
 # A worker that does not answer.
@@ -742,10 +751,10 @@ def test_a_silent_worker_costs_the_first_hook_its_time_and_the_next_a_fraction(w
             fired = hooks.fire(name, of("a"), env={"INCUMBENT_HOOK_TIMEOUT": "60"})
             assert_answers(fired, within=SLACK_S)
             assert "still does not answer" in fired.talk
+        assert len(hooks.kept()) == 3
     assert first.took > 2
-    assert len(hooks.kept()) == 3
     assert_answers(hooks.fire("Four", of("b")), within=SLACK_S)
-    assert sorted(event for event, _ in hooks.recorded()) == ["Four", "One", "Three", "Two"]
+    assert sorted(event for event, _ in hooks.delivered()) == ["Four", "One", "Three", "Two"]
     assert not (world.data_dir / "silent").exists()
 
 
@@ -757,7 +766,7 @@ def test_a_worker_once_silent_and_now_gone_is_launched_anew(world: World, hooks:
         assert (world.data_dir / "silent").exists()
         os.kill(pid, signal.SIGKILL)
     assert_answers(hooks.fire("Two"))
-    assert [event for event, _ in hooks.recorded()] == ["One", "Two"]
+    assert [event for event, _ in hooks.delivered()] == ["One", "Two"]
     assert not (world.data_dir / "silent").exists()
 
 
@@ -766,18 +775,13 @@ def test_hundreds_of_kept_events_stay_in_order_when_four_hooks_fire_at_once(worl
     spool = Spool(str(world.data_dir / "spool"))
     for number in range(299):
         body = envelope(new_id(), "Early", of("a", number))
-        spool.keep(body, session_key("a"))
+        spool.keep(body, session_key("a")).let_go()
     processes = [hooks.begin("Late", start_new_session=True) for _ in range(4)]
     for number, process in enumerate(processes):
         given(process, of("a", 299 + number))
     for process in processes:
         process.communicate(timeout=RUN_S)
-
-    def drained() -> bool:
-        return hooks.kept() == [] or (hooks.fire("More", of("b")) and False)
-
-    eventually(drained, "all are delivered")
-    numbers = [payload["n"] for event, payload in hooks.recorded() if event != "More"]
+    numbers = [payload["n"] for _, payload in hooks.delivered()]
     assert numbers[:299] == list(range(299))
     assert sorted(numbers) == list(range(303))
 
@@ -831,6 +835,6 @@ def test_a_hook_in_any_phase_of_a_restart_succeeds_exactly_once(world: World, st
         out, talk = process.communicate(timeout=RUN_S)
         assert_answers(Fired(process.returncode, out, talk.decode(), 0.0))
     assert_answers(hooks.fire("after"))
-    events = sorted(event for event, _ in hooks.recorded())
+    events = sorted(event for event, _ in hooks.delivered())
     assert events == sorted(["before", *PHASES[strategy], "after"])
     assert hooks.kept() == []

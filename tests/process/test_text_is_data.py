@@ -224,6 +224,8 @@ def nasty_files(world: World, text: str) -> None:
     leave(world, "trace.jsonl", "".join(json.dumps(one) + "\n" for one in lines) + f"{text}\n")
     leave(world, f"spool/{NASTY}.json", text)
     leave(world, f"spool/{NASTY}.refused", text)
+    leave(world, f"spool/{NASTY}.set-aside", text)
+    leave(world, f"spool/{NASTY}.why", text)
     owner = {"token": "a" * 32, "pid": 2**22, "start": text, "host": text, "boot": text}
     leave(world, "spawn.lock", owner | {"version": text, "acquiredAt": text}, age=3600.0)
 

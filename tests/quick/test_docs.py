@@ -18,7 +18,7 @@ from incumbent.lifecycle.client.proof import PROVE_AGAIN
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.old_trace import in_words_of_today
 from incumbent.lifecycle.machine.tables import MACHINES
-from incumbent.lifecycle.posix.child_process import FIRST_NAMES
+from incumbent.lifecycle.posix.child_environment import FIRST_NAMES
 from incumbent.server.http import endpoints, proving
 from tests.docs import python_api
 from tests.proof.coverage import INVARIANTS

@@ -258,7 +258,8 @@ class Replay(Simulation):
         assert move.state is not None
         number = move.actor
         if move.what == "the content of launch.json is lost":
-            return (self.place.data_dir / "launch.json").write_bytes(b"")
+            (self.place.data_dir / "launch.json").write_bytes(b"")
+            return None
         if number < ACTORS:
             self._stranger = stranger(self.place.port)
             return None

@@ -7,7 +7,7 @@ import pytest
 
 from incumbent.lifecycle import Worker
 from incumbent.lifecycle.environment import from_anywhere, passed
-from incumbent.lifecycle.posix.child_process import SPAWN_VARIABLES, environment_of
+from incumbent.lifecycle.posix.child_environment import SPAWN_VARIABLES, environment_of
 
 SECRETS = {
     "INCUMBENT_DB_PASSWORD": "s3cret",

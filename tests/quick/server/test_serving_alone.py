@@ -15,7 +15,8 @@ from incumbent.lifecycle.lock.guard import Guard
 from incumbent.lifecycle.lock.open_file_lock import SUPPORTED
 from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, is_held, network_id
 from incumbent.lifecycle.pid_file import write
-from incumbent.lifecycle.posix.child_process import GENERATION_VARIABLE, TAKES_SERVE_LOCK
+from incumbent.lifecycle.posix.child_environment import GENERATION_VARIABLE
+from incumbent.lifecycle.posix.child_process import TAKES_SERVE_LOCK
 from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.record_format import decoded

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from incumbent.lifecycle.drivers.ports import EXIT_LATE, Child, StepResult
-from incumbent.lifecycle.posix import child_process
+from incumbent.lifecycle.posix import child_environment
 from incumbent.lifecycle.posix.child_process import Process
 from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.record import Build
@@ -36,7 +36,7 @@ BY_THEN_S = 20.0
 def port_of(worker: Worker, monkeypatch: pytest.MonkeyPatch, **passed: str) -> PosixWorker:
     """Give a worker's port with what its parent passed to it."""
     for name, text in passed.items():
-        monkeypatch.setenv(getattr(child_process, f"{name}_VARIABLE"), text)
+        monkeypatch.setenv(getattr(child_environment, f"{name}_VARIABLE"), text)
     context = SpawnContext(by_hand=False)
     output = Output(worker.path("logs", "worker.log"), context.early, worker.log_level)
     watch = HangWatch(0, worker.start_timeout, worker.drain_timeout)

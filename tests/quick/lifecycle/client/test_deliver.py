@@ -32,7 +32,16 @@ def told(sandbox: Sandbox, status: str, body: bytes = b"") -> tuple[str, str]:
 
 def delivered(sandbox: Sandbox, seconds: float = PATIENCE_S) -> tuple[str, str]:
     data_dir = keep_secret(sandbox.data_dir)
-    return deliver(HOST, sandbox.port, data_dir, b'{"a": "secret"}', seconds)
+    word, why, _ = deliver(HOST, sandbox.port, data_dir, b'{"a": "secret"}', seconds)
+    return word, why
+
+
+def test_what_the_app_answers_is_given(sandbox: Sandbox):
+    with answering(sandbox.port, proving(b"{}", saying(http(b'{"hook": {}}', "201 Fine")))):
+        said = deliver(
+            HOST, sandbox.port, keep_secret(sandbox.data_dir), b"{}", PATIENCE_S
+        )  # fmt: skip
+    assert said == (DELIVERED, "", b'{"hook": {}}')
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

@@ -1,166 +1,139 @@
-"""The spool gives every event back once, in order, and loses none that it took."""
+"""The spool keeps each event whole, in its session's order, for its user alone."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from incumbent.lifecycle.client.deliver import (
-    DELIVERED,
-    FAILED,
-    REFUSED,
-    UNDELIVERED,
-    envelope,
-    new_id,
-)
-from incumbent.lifecycle.client.spool import (
-    BUSY,
-    DONE,
-    LATE,
-    NO_SESSION,
-    STOPPED,
-    Spool,
-    session_key,
-)
+from incumbent.lifecycle.client.deliver import envelope, new_id
+from incumbent.lifecycle.client.spool import NO_SESSION, Claim, Spool, claim, session_key
 
 BODIES = [b'{"n": %d}' % number for number in range(5)]
 A, B = session_key("a"), session_key("b")
 
 
-LONG_S = 60.0
-
-
 @pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(str(tmp_path / "spool"))
+def spool(tmp_path: Path) -> Iterator[Keeping]:
+    with Keeping(str(tmp_path / "spool")) as its:
+        yield its
 
 
-def sending(spool: Spool, *answers: str, own: str = "") -> tuple[str, list[str], list[bytes]]:
-    """Hand over, the app answering so and then taking all; give the round's end and what went."""
-    said, sent = iter(answers), []
+class Keeping(Spool):
+    """A spool whose claims are let go in the end."""
 
-    def send(body: bytes, _: float) -> tuple[str, str]:
-        sent.append(body)
-        return next(said, DELIVERED), "too odd"
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.claims: list[Claim] = []
 
-    ending, sentences = spool.hand_over(send, LONG_S, LONG_S, own)
-    return ending, sentences, sent
+    def __enter__(self) -> Keeping:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for its in self.claims:
+            its.let_go()
+
+    def kept(self, body: bytes, session: str = NO_SESSION) -> str:
+        self.claims.append(self.keep(body, session))
+        return self.claims[-1].path
+
+    def bodies(self) -> list[bytes]:
+        return [(Path(self.path) / name).read_bytes() for name in self.waiting()]
 
 
-def put_off_no_more(spool: Spool) -> None:
-    """Let the pause of every kept event be over."""
-    for name in spool.waiting():
-        os.utime(os.path.join(spool.path, name), (1, 1))
-
-
-def test_what_is_kept_comes_back_in_order(spool: Spool):
+def test_what_is_kept_waits_in_order(spool: Keeping):
     for body in BODIES:
-        spool.keep(body)
-    assert sending(spool) == (DONE, [], BODIES)
-    assert spool.waiting() == []
+        spool.kept(body, A)
+    assert spool.bodies() == BODIES
 
 
-def test_where_nobody_takes_events_what_was_not_sent_stays(spool: Spool):
-    for body in BODIES:
-        spool.keep(body)
-    ending, sentences, _ = sending(spool, DELIVERED, DELIVERED, UNDELIVERED)
-    assert (ending, sentences) == (STOPPED, [])
-    assert sending(spool)[2] == BODIES[2:]
-
-
-def test_an_event_refused_for_good_is_set_aside_and_holds_up_none_behind_it(spool: Spool):
-    for body in BODIES[:3]:
-        spool.keep(body, A)
-    ending, sentences, sent = sending(spool, DELIVERED, REFUSED, DELIVERED)
-    assert (ending, sent) == (DONE, BODIES[:3])
-    assert len(sentences) == 1
-    assert "too odd" in sentences[0]
-    aside = [path for path in Path(spool.path).iterdir() if path.name.endswith(".refused")]
-    assert [path.read_bytes() for path in aside] == [BODIES[1]]
-    assert spool.waiting() == []
-
-
-def test_an_event_that_failed_holds_up_its_own_session(spool: Spool):
-    spool.keep(BODIES[0], A)
-    spool.keep(BODIES[1], A)
-    ending, sentences, sent = sending(spool, FAILED)
-    assert (ending, sent) == (DONE, BODIES[:1])
-    assert "too odd" in sentences[0]
+def test_an_event_holds_up_its_own_session(spool: Keeping):
+    assert not spool.holds_up(A)
+    path = spool.kept(BODIES[0], A)
     assert spool.holds_up(A)
-    put_off_no_more(spool)
-    assert sending(spool)[2] == BODIES[:2]
+    assert not spool.holds_up(B)
+    os.unlink(path)
     assert not spool.holds_up(A)
 
 
-def test_an_event_that_failed_holds_up_no_other_session(spool: Spool):
-    spool.keep(BODIES[0], A)
-    spool.keep(BODIES[1], B)
-    spool.keep(BODIES[2])
-    assert sending(spool, FAILED)[2] == BODIES[:3]
-    assert not spool.holds_up(B)
-    assert not spool.holds_up(NO_SESSION)
+def test_an_event_in_hand_holds_up_its_session(spool: Keeping):
+    path = spool.kept(BODIES[0], A)
+    os.rename(path, path.removesuffix(".json") + ".hand.json")
+    assert spool.holds_up(A)
 
 
-def test_without_a_session_an_event_that_failed_holds_up_none(spool: Spool):
-    for body in BODIES[:3]:
-        spool.keep(body)
-    assert sending(spool, FAILED)[2] == BODIES[:3]
-    assert len(spool.waiting()) == 1
+def test_an_event_of_the_first_release_holds_up_all(spool: Keeping):
+    os.mkdir(spool.path)
+    (Path(spool.path) / f"{1:020d}-{new_id()}.json").write_bytes(BODIES[0])
+    assert spool.holds_up(A)
 
 
-def test_an_event_that_failed_is_not_tried_again_at_once_by_another_session(spool: Spool):
-    spool.keep(BODIES[0], A)
-    path = os.path.join(spool.path, spool.waiting()[0])
-    old = f"{int(time.time() - 800) * 10**9:020d}"
-    os.rename(path, os.path.join(spool.path, old + os.path.basename(path)[20:]))
-    assert sending(spool, FAILED)[2] == BODIES[:1]
-    assert sending(spool)[2] == []
-    assert sending(spool, own=B)[2] == []
-    assert sending(spool, own=A)[2] == BODIES[:1]
-
-
-def test_a_pause_further_ahead_than_any_is_a_clock_that_went_back(spool: Spool):
-    path = spool.keep(BODIES[0], A)
-    os.utime(path, (time.time(), time.time() + 90_000))
-    assert sending(spool)[2] == BODIES[:1]
-
-
-def test_ones_own_session_goes_before_the_others(spool: Spool):
-    for number, body in enumerate(BODIES[:4]):
-        spool.keep(body, B if number < 2 else A)
-    assert sending(spool, own=A)[2] == [*BODIES[2:4], *BODIES[:2]]
-
-
-def test_names_of_the_first_release_come_first_in_their_order(spool: Spool):
-    spool.keep(BODIES[2], A)
+def test_names_of_the_first_release_come_first_in_their_order(spool: Keeping):
+    spool.kept(BODIES[2], A)
     late = str(time.time_ns() + 10**15).rjust(20, "0")
     for number, name in enumerate([f"{late}-{new_id()}", f"{'9' * 20}-{new_id()}"]):
         (Path(spool.path) / f"{name}.json").write_bytes(BODIES[number])
-    assert spool.holds_up(B)
-    assert sending(spool, own=A)[2] == BODIES[:3]
+    assert spool.bodies() == BODIES[:3]
 
 
-def test_an_event_of_the_first_release_that_failed_holds_up_its_session_alone(spool: Spool):
-    spool.keep(BODIES[1], session_key("s1"))
-    spool.keep(BODIES[2], session_key("s2"))
-    old = envelope("i", "Old", b'{"session_id": "s1"}')
-    (Path(spool.path) / f"{1:020d}-{new_id()}.json").write_bytes(old)
-    assert sending(spool, FAILED)[2] == [old, BODIES[2]]
+def test_an_event_is_first_while_none_of_its_session_is_before_it(spool: Keeping):
+    other, first, second = (spool.kept(BODIES[0], session) for session in (B, A, A))
+    assert [spool.is_first(path) for path in (other, first, second)] == [True, True, False]
+    os.unlink(first)
+    assert spool.is_first(second)
+    assert not spool.is_first(first)
 
 
-def test_a_clock_that_goes_back_changes_no_order(spool: Spool, monkeypatch):
+def test_a_kept_event_is_claimed_until_its_hook_lets_it_go(spool: Keeping):
+    with open(spool.kept(BODIES[0])) as file:
+        assert not claim(file.fileno())
+        spool.claims[0].let_go()
+        assert claim(file.fileno())
+        spool.claims[0].let_go()
+
+
+def test_what_is_set_aside_waits_no_more_and_tells_why(spool: Keeping):
+    path = Path(spool.kept(BODIES[0], A))
+    other = spool.kept(BODIES[1], A)
+    aside = spool.set_aside(path.name, "too odd \udc80")
+    assert Path(aside).read_bytes() == BODIES[0]
+    assert spool.bodies() == [BODIES[1]]
+    assert spool.aside() == [(aside, "too odd ?")]
+    assert spool.is_first(other)
+
+
+def test_what_the_first_release_set_aside_is_found(spool: Keeping):
+    os.mkdir(spool.path)
+    old = Path(spool.path) / f"{1:020d}-{new_id()}.json.refused"
+    old.write_bytes(BODIES[0])
+    assert spool.aside() == [(str(old), "the app refused it")]
+
+
+def test_a_reason_that_cannot_be_written_keeps_nothing_from_being_set_aside(spool: Keeping):
+    path = Path(spool.kept(BODIES[0], A))
+    (path.parent / f"{path.stem}.why").mkdir()
+    aside = spool.set_aside(path.name, "too odd")
+    assert spool.waiting() == []
+    assert [found for found, _ in spool.aside()] == [aside]
+
+
+def test_nothing_is_set_aside_where_there_is_no_spool(spool: Keeping):
+    assert spool.aside() == []
+
+
+def test_a_clock_that_goes_back_changes_no_order(spool: Keeping, monkeypatch):
     times = iter([3_000, 2_000, 1_000])
     monkeypatch.setattr("incumbent.lifecycle.client.spool.time_ns", lambda: next(times))
     for body in BODIES[:3]:
-        spool.keep(body, A)
-    assert sending(spool)[2] == BODIES[:3]
+        spool.kept(body, A)
+    assert spool.bodies() == BODIES[:3]
 
 
-def test_a_file_name_tells_nothing_of_its_session(spool: Spool):
-    path = spool.keep(BODIES[0], session_key("../../secret"))
+def test_a_file_name_tells_nothing_of_its_session(spool: Keeping):
+    path = spool.kept(BODIES[0], session_key("../../secret"))
     assert "secret" not in path
     assert Path(path).parent == Path(spool.path)
     assert session_key("../../secret") == session_key("../../secret") != session_key("other")
@@ -171,70 +144,20 @@ def test_what_names_no_session_has_none(session):
     assert session_key(session) == NO_SESSION
 
 
-def test_one_process_at_a_time_hands_over(spool: Spool):
-    spool.keep(BODIES[0])
-    other = Spool(spool.path)
-    seen = []
-
-    def send(body: bytes, _: float) -> tuple[str, str]:
-        seen.append((body, sending(other)))
-        return DELIVERED, ""
-
-    spool.hand_over(send, LONG_S, LONG_S)
-    assert seen == [(BODIES[0], (BUSY, [], []))]
-
-
-def test_when_the_time_is_up_the_rest_stays(spool: Spool):
-    spool.keep(BODIES[0], A)
-    spool.keep(BODIES[1], B)
-    sent = []
-
-    def send(body: bytes, _: float) -> tuple[str, str]:
-        sent.append(body)
-        return DELIVERED, ""
-
-    assert spool.hand_over(send, LONG_S, 0.0, B) == (LATE, [])
-    assert sent == [BODIES[1]]
-    assert len(spool.waiting()) == 1
-
-
-def test_an_event_that_takes_all_the_time_holds_up_none_of_the_next_round(spool: Spool):
-    spool.keep(BODIES[0], A)
-    spool.keep(BODIES[1], B)
-
-    def send(_: bytes, seconds: float) -> tuple[str, str]:
-        time.sleep(seconds)
-        return UNDELIVERED, "no answer in time"
-
-    ending, sentences = spool.hand_over(send, 0.01, 0.01)
-    assert ending == LATE
-    assert "no answer in time" in sentences[0]
-    assert len(spool.waiting()) == 2
-
-
-def test_a_torn_write_is_no_event(spool: Spool):
-    spool.keep(BODIES[0])
+def test_a_torn_write_is_no_event(spool: Keeping):
+    spool.kept(BODIES[0])
     path = Path(spool.path) / f".{'1' * 20}-x.json.tmp"
     path.write_bytes(b'{"n"')
     assert len(spool.waiting()) == 1
 
 
-def test_a_link_in_the_spool_is_not_followed(spool: Spool, tmp_path: Path):
-    spool.keep(BODIES[0])
-    secret = tmp_path / "secret"
-    secret.write_text("not for the app")
-    os.symlink(secret, Path(spool.path) / "00-link.json")
-    assert sending(spool)[2] == [BODIES[0]]
-    assert secret.read_text() == "not for the app"
-
-
-def test_what_is_kept_is_for_its_user_alone(spool: Spool):
-    path = Path(spool.keep(BODIES[0]))
+def test_what_is_kept_is_for_its_user_alone(spool: Keeping):
+    path = Path(spool.kept(BODIES[0]))
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_an_empty_spool_is_not_there_at_all(spool: Spool):
+def test_an_empty_spool_is_not_there_at_all(spool: Keeping):
     assert spool.waiting() == []
     assert not Path(spool.path).exists()
 

@@ -11,7 +11,7 @@ import pytest
 
 from incumbent.lifecycle.drivers.ports import EXIT_LOST
 from incumbent.lifecycle.generation import Generation
-from incumbent.lifecycle.posix import child_process
+from incumbent.lifecycle.posix import child_environment, child_process
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
@@ -152,14 +152,14 @@ def test_a_child_that_was_let_go_is_reaped_by_a_later_spawn(worker: Worker):
 )  # fmt: skip
 def test_a_registered_worker_gets_no_secret_by_chance(worker: Worker, name: str, passed: bool):
     worker.environ = {name: "text"}
-    assert (name in dict(child_process.environment_of(worker))) is passed
+    assert (name in dict(child_environment.environment_of(worker))) is passed
 
 
 def test_a_registered_worker_gets_its_settings(worker: Worker):
     worker.environ = {"PYTHONPATH": os.pathsep.join(["code", "/lib"])}
     worker.start_timeout, worker.drain_timeout, worker.lock_timeout = 1.5, 2.0, 30.0
     worker.handover, worker.log_level, worker.hang_timeout = "rebind", "debug", 0.0
-    assert dict(child_process.environment_of(worker)) == {
+    assert dict(child_environment.environment_of(worker)) == {
         "PYTHONPATH": os.pathsep.join([os.path.abspath("code"), "/lib"]),
         "INCUMBENT_LOG_LEVEL": "debug",
         "INCUMBENT_HANDOVER": "rebind",

@@ -19,13 +19,8 @@ from incumbent.lifecycle.client import pid_file_watch
 from incumbent.lifecycle.drivers.ports import Child, ChildExit
 from incumbent.lifecycle.health import Health, ProbeResult
 from incumbent.lifecycle.machine.tables import Row
-from incumbent.lifecycle.posix.child_process import (
-    SPAWN_VARIABLES,
-    Process,
-    environment_of,
-    spawn,
-    strategies,
-)
+from incumbent.lifecycle.posix.child_environment import SPAWN_VARIABLES, environment_of
+from incumbent.lifecycle.posix.child_process import Process, spawn, strategies
 from incumbent.lifecycle.posix.child_processes import ChildProcesses
 from incumbent.lifecycle.posix.fingerprint import fingerprint
 from incumbent.lifecycle.posix.launched_children import LaunchedChildren

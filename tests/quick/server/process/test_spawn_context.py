@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.lifecycle.posix import child_process
+from incumbent.lifecycle.posix import child_environment, child_process
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
 from incumbent.server.process.spawn_context import SpawnContext
@@ -18,7 +18,7 @@ THEN = {"INCUMBENT_LEASE": "t", "INCUMBENT_DOOR": "hook"}
 
 
 def context(monkeypatch: pytest.MonkeyPatch, passed: dict[str, str]) -> SpawnContext:
-    for name in child_process.SPAWN_VARIABLES:
+    for name in child_environment.SPAWN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, text in passed.items():
         monkeypatch.setenv(name, text)
