@@ -72,8 +72,13 @@ def check_written() -> None:
 
 def tell(sentence: str, *below: str) -> None:
     """Say something to people, with rows below it, if there is somebody who hears it."""
+    talk(f"{command()}: {sentence}", *below)
+
+
+def talk(*rows: str) -> None:
+    """Print rows on stderr, if there is somebody who reads them."""
     try:
-        for row in (f"{command()}: {sentence}", *below):
+        for row in rows:
             print(printable(row), file=sys.stderr, flush=True)
     except OSError:
         hush(2)
