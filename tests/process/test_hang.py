@@ -107,7 +107,7 @@ def test_a_worker_that_hangs_ends_with_its_stacks_and_the_next_event_has_another
     assert "hosted.py" in log
     assert "loop_stands_still_longer_than_hang_timeout" in log
     assert hooks.fire("Next").talk == ""
-    assert [event for event, _ in hooks.recorded()] == ["First", "Kept", "Next"]
+    assert [event for event, _ in hooks.delivered()] == ["First", "Kept", "Next"]
     assert world.health().pid != pid
 
 
@@ -120,7 +120,7 @@ def test_a_worker_that_was_stopped_for_longer_serves_or_has_said_why_it_ended(wo
     os.kill(pid, signal.SIGCONT)
     assert kept.code == 0
     hooks.fire("Next")
-    assert [event for event, _ in hooks.recorded()] == ["First", "Kept", "Next"]
+    assert [event for event, _ in hooks.delivered()] == ["First", "Kept", "Next"]
     assert world.health().pid == pid or "Timeout (" in world.log()
 
 

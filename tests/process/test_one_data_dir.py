@@ -197,7 +197,7 @@ def test_restart_at_another_port_moves_the_worker(places: Places, pid: int):
 def test_stop_at_another_port_stops_the_worker_where_it_is(places: Places, pid: int):
     done = places.elsewhere("stop")
     assert (done.returncode, done.stdout) == (0, "Worker stopped\n"), done.stderr
-    assert start_token(pid) is None
+    eventually(lambda: start_token(pid) is None, "its process ends")
     assert places.elsewhere("status").returncode == 3
 
 
@@ -272,8 +272,8 @@ def test_a_hook_in_another_network_keeps_its_event_for_later(places: Places, pid
     assert places.kept() == 1
     assert_only(places, pid)
     assert places.type("hook", "Later", given="{}").returncode == 0
+    eventually(lambda: places.kept() == 0, "the worker drains the spool")
     assert sorted(places.recorded()) == ["Later", "Stop"]
-    assert places.kept() == 0
 
 
 # In another pid namespace.

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from incumbent.lifecycle import Worker
+from incumbent.lifecycle.lock.process_identity import start_token
 from incumbent.lifecycle.settings import default_port
 
-from ..world import App, World
+from ..world import App, World, eventually
 from .test_hook import Hooks, recording
 
 pytestmark = pytest.mark.process
@@ -231,7 +232,7 @@ def test_a_hook_beside_a_broken_settings_file_keeps_its_event_for_later(world: W
     assert "the event is kept in" in done.talk
     path.write_text("{}")
     hooks.fire("Next", b'{"session_id": "s1"}')
-    assert [event for event, _ in hooks.recorded()] == ["Kept", "Next"]
+    assert [event for event, _ in hooks.delivered()] == ["Kept", "Next"]
 
 
 def test_the_first_run_lists_every_setting_for_its_user_alone(world: World):
@@ -263,11 +264,18 @@ def test_a_tools_command_inside_anothers_worker_has_its_own_places(world: World,
     typed(world, app, "stop")
 
 
+def served_and_left(world: World, app: App, name: str) -> None:
+    """Have a worker of this name serve, then end: after that nobody writes to its data dir."""
+    world.settings["INCUMBENT_NAME"] = name
+    typed(world, app, "start")
+    pid = world.health().pid
+    typed(world, app, "stop")
+    eventually(lambda: start_token(pid) is None, "its process ends")
+
+
 @pytest.mark.parametrize("command", ["start", "restart", "stop", "run", "doctor"])
 def test_anothers_data_dir_is_refused_by_name(world: World, app: App, command):
-    world.settings["INCUMBENT_NAME"] = "a"
-    typed(world, app, "start")
-    typed(world, app, "stop")
+    served_and_left(world, app, "a")
     before = {path.name: path.read_bytes() for path in world.data_dir.iterdir() if path.is_file()}
     world.settings["INCUMBENT_NAME"] = "b"
     done = world.command(app, command)
@@ -280,9 +288,7 @@ def test_anothers_data_dir_is_refused_by_name(world: World, app: App, command):
 
 
 def test_a_hook_in_anothers_data_dir_leaves_nothing_there(world: World, app: App):
-    world.settings["INCUMBENT_NAME"] = "a"
-    typed(world, app, "start")
-    typed(world, app, "stop")
+    served_and_left(world, app, "a")
     before = listing(world.data_dir)
     world.settings["INCUMBENT_NAME"] = "b"
     done = Hooks(world, app).fire("Lost")
@@ -302,9 +308,7 @@ def test_the_lock_of_another_service_is_refused_by_name(world: World, app: App):
 
 
 def test_the_api_refuses_anothers_data_dir(world: World, app: App):
-    world.settings["INCUMBENT_NAME"] = "a"
-    typed(world, app, "start")
-    typed(world, app, "stop")
+    served_and_left(world, app, "a")
     world.settings["INCUMBENT_NAME"] = "b"
     for what in ("ensure", "restart", "stop"):
         said = world.end(world.begin(app, what)).said

@@ -12,7 +12,7 @@ import pytest
 
 # The words of one version that another one, or a person's files, must understand.
 WORDS: dict[str, dict[str, object]] = {
-    "lifecycle.posix.child_process": {
+    "lifecycle.posix.child_environment": {
         "PIPE_VARIABLE": "INCUMBENT_PIPE",
         "TOKEN_VARIABLE": "INCUMBENT_LOCK_TOKEN",
         "EXPECT_VARIABLE": "INCUMBENT_EXPECT",
@@ -26,6 +26,8 @@ WORDS: dict[str, dict[str, object]] = {
             "INCUMBENT_LOCK_TOKEN": "INCUMBENT_LEASE",
             "INCUMBENT_ORIGIN": "INCUMBENT_DOOR",
         },
+    },
+    "lifecycle.posix.child_process": {
         "READY_BYTE": b"r",
         "UP_BYTE": b"u",
         "TAKES_SERVE_LOCK": "serve-lock",
