@@ -105,3 +105,16 @@ class Later:
 
     def __getattr__(self, asked: str) -> object:
         return getattr(import_module(self._name), asked)
+
+
+class LaterClass:
+    """Stands for a class that is called, or asked for a name, hardly ever; for nothing else."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._class = module, name
+
+    def __call__(self, *given: object, **named: object) -> object:
+        return getattr(import_module(self._module), self._class)(*given, **named)
+
+    def __getattr__(self, asked: str) -> object:
+        return getattr(getattr(import_module(self._module), self._class), asked)

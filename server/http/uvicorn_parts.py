@@ -3,8 +3,9 @@
 `import uvicorn` loads its command line and its supervisors too: a tenth of all that a successor
 loads before it can take over. They are loaded when somebody first asks the package for a name that
 only they give, such as a hosted app that calls `uvicorn.run`. So it is with `logging.config`, which
-uvicorn asks for in its own front page only. Its server is not loaded at all: the protocols name one
-class of it, and only as a type.
+uvicorn asks for in its own front page only, and with two classes that its configuration has for
+settings that we do not give. Its server is not loaded at all: the protocols name one class of it,
+and only as a type.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import sys
 from typing import Any
 
-from incumbent.lifecycle._lazy_import import postpone
+from incumbent.lifecycle._lazy_import import Given, LaterClass, postpone
 
 
 class ServerState:
@@ -34,7 +35,21 @@ _server = type(sys)("uvicorn.server")
 vars(_server)["ServerState"] = ServerState
 sys.modules.setdefault("uvicorn.server", _server)
 
-from uvicorn.config import Config  # noqa: E402 - behind the postponed package
+
+class _Configparser:
+    """A type of a setting that we do not give."""
+
+    RawConfigParser = LaterClass("configparser", "RawConfigParser")
+
+
+class _Pathlib:
+    """For the folders that uvicorn reloads from: those of a command line."""
+
+    Path = LaterClass("pathlib", "Path")
+
+
+with Given("uvicorn.config", {"configparser": _Configparser, "pathlib": _Pathlib}):
+    from uvicorn.config import Config  # behind the postponed package
 
 vars(sys.modules["uvicorn"])["Config"] = Config  # the one name that its own parts ask it for
 

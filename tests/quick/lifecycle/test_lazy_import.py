@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 BEGIN = """
 import sys
-from incumbent.lifecycle._lazy_import import Given, Later, postpone
+from incumbent.lifecycle._lazy_import import Given, Later, LaterClass, postpone
 """
 
 
@@ -89,6 +89,14 @@ later = Later('wave')
 assert 'wave' not in sys.modules
 assert later.Wave_read.__module__ == 'wave'
 assert 'wave' in sys.modules
+""")
+
+
+def test_a_class_that_comes_later_is_made_and_asked_for_its_names():
+    assert_runs("""
+later = LaterClass('fractions', 'Fraction')
+assert 'fractions' not in sys.modules
+assert later.from_float(0.5) == later(1, 2)
 """)
 
 

@@ -51,6 +51,14 @@ def test_the_front_page_is_not_loaded_unasked():
     assert ran(code).stdout == "False\n"
 
 
+def test_folders_to_reload_from_are_folders_all_the_same():
+    code = "import pathlib; from incumbent.server.http.uvicorn_parts import Config\n"
+    code += "found = Config('a:b', reload=True, reload_dirs=['/tmp']).reload_dirs\n"
+    code += "assert found == [pathlib.Path('/tmp')], found"
+    done = ran(code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_front_page_is_loaded_when_asked():
     code = "import sys, incumbent.server.app.hosted_app, uvicorn; uvicorn.run; "
     code += "print('uvicorn.main' in sys.modules)"
