@@ -156,7 +156,12 @@ def _help() -> str:
     rows += [f"  {name:{width}}  {sentence}" for name, (sentence, _) in offered.items()]
     rows += ["", "options of every command:"]
     rows += [f"  {option:{width}}  {sentence}" for option, sentence in OPTIONS.items()]
-    rows += ["", f"The words of one command: `{command()} COMMAND --help`."]
+    rows += [
+        "",
+        f"The words of one command: `{command()} COMMAND --help`.",
+        "Settings: settings.json in the data dir, or variables; INCUMBENT_APP names an",
+        "app of yours, as module:attribute. `restart` makes them so.",
+    ]
     return "\n".join(rows)
 
 

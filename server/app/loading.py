@@ -37,7 +37,9 @@ def load(spec: str, declared: str) -> Loaded:
         if shortage(error):
             raise  # the app may be as good as ever
         traceback.print_exc()
-        raise AppError(f"the app {spec} can't be imported: {_sentence(error)}") from error
+        raise AppError(
+            f"the app {spec} can't be imported: {_sentence(error, module_name)}"
+        ) from error
     app: Any = module
     for part in attribute.split("."):
         try:
@@ -74,6 +76,9 @@ def _distribution_version(top: str) -> str | None:
         return metadata.version(names[0]) if names else None
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, module_name: str) -> str:
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
+        return f"{said}; install it, or put its folder on PYTHONPATH"
+    return said

@@ -8,8 +8,8 @@ from . import Scale
 from .restart_time import uvicorn_start
 
 ROW = "cold `ensure_running()` to verified, against bare uvicorn to first answer"
-TARGET = "≤ 1.3 x"
-LIMIT = 1.3
+TARGET = "≤ 1.1 x"
+LIMIT = 1.1
 
 CALL = """
 import time

@@ -14,8 +14,8 @@ from . import Scale
 from .processes import PASS, checks_of, compared, instructions, instructions_note, series_of
 
 ROW = "`hook` delivering one event, whole process, against `python -c pass`"
-TARGET = "≤ 2.8 x"
-LIMIT = 2.8
+TARGET = "≤ 2.3 x"
+LIMIT = 2.3
 EVENT = {"session_id": "a", "tool_name": "Bash", "tool_input": {"command": "make test"}}
 SCRIPT = os.path.join(os.path.dirname(sys.executable), "worker-service")
 

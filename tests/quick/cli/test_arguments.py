@@ -106,6 +106,11 @@ def test_help_has_one_line_for_each_command(capsys):
     assert all(len(row) <= 80 for row in out.split("\n"))
 
 
+def test_help_says_how_an_app_of_ones_own_is_named(capsys):
+    main(["--help"])
+    assert "INCUMBENT_APP" in capsys.readouterr().out
+
+
 def test_help_in_json_is_the_same_text(capsys):
     main(["--help"])
     plain = capsys.readouterr().out

@@ -117,7 +117,11 @@ def test_an_app_beside_the_installed_ones_is_not_asked_for_its_distribution(
         ("import no_such_marvel", "marvel:app", "No module named 'no_such_marvel'"),
         (APP, "marvel:other", "no other"),
         (APP, "marvel:app.other", "no other"),
-        (APP, "no_such_marvel:app", "No module named 'no_such_marvel'"),
+        (
+            APP,
+            "no_such_marvel:app",
+            "No module named 'no_such_marvel'; install it, or put its folder on PYTHONPATH",
+        ),
     ],
 )
 def test_an_app_that_cannot_be_imported_says_why(
