@@ -14,6 +14,7 @@ from ..private import open_file
 from ..record import Build
 from ..settings import Worker
 from ..shortage import shortage
+from .last_words import last_line, moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ STANDBY_ROLE = "understudy"  # as 0.1.0 called it; parent and child may be of tw
 ORIGIN_VARIABLE = "INCUMBENT_ORIGIN"
 EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
 GENERATION_VARIABLE = "INCUMBENT_GENERATION"
+BUILD_VARIABLE = "INCUMBENT_BUILD"
 PASS_VARIABLE = "INCUMBENT_PASS_ENV"
 # What 0.1.0 called two of them: a parent gives both names, a child takes either, so that a handover
 # from one edition to the other, either way, needs no third.
@@ -41,6 +43,7 @@ SPAWN_VARIABLES = (
     ROLE_VARIABLE,
     EARLY_VARIABLE,
     GENERATION_VARIABLE,
+    BUILD_VARIABLE,
     *FIRST_NAMES.values(),
 )
 
@@ -58,7 +61,6 @@ CRASHES = frozenset(
     for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 )
 
-OUTPUT_LIMIT = 500
 _KEPT: list[subprocess.Popen[bytes]] = []  # settled, still alive: reaped when they are gone
 
 
@@ -131,22 +133,9 @@ class Process:
             content = files.read(self._early) or b""
         except FilesError:
             return ""
-        if _moved(content, log):
+        if moved(content, log):
             files.unlink(self._early)
-        lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip().removeprefix("incumbent: ")[:OUTPUT_LIMIT] if lines else ""
-
-
-def _moved(content: bytes, log: str) -> bool:
-    try:
-        fd = open_file(log, os.O_WRONLY | os.O_APPEND)
-        try:
-            files.write_all(fd, content)
-        finally:
-            os.close(fd)
-    except OSError:
-        return False  # a full disk must not take what the process said from whoever launched it
-    return True
+        return last_line(content)
 
 
 def spawn(

@@ -27,6 +27,7 @@ class SpawnContext:
         self.expected = passed[child_process.EXPECT_VARIABLE]
         self.early = passed[child_process.EARLY_VARIABLE]
         self.generation = generation_in(passed[child_process.GENERATION_VARIABLE])
+        self.build_key = passed[child_process.BUILD_VARIABLE]
         self.origin = passed[child_process.ORIGIN_VARIABLE] or "cli"
         self.standby = passed[child_process.ROLE_VARIABLE] == child_process.STANDBY_ROLE
         self.pipe: socket.socket | None = None
