@@ -150,11 +150,17 @@ def candidates(record: Record, own: Build | None, now: float) -> tuple[Build, ..
             continue
         found.append(build)
     well = [build for build in found if rejection_of(record, build, now) is None]
-    return tuple(well or [b for b in found if not _counts_against(record, b, now)])
+    counting = [r for r in record.rejected if r.counts(now)]
+    return tuple(well or [b for b in found if not any(r.is_of(b) for r in counting)])
 
 
-def _counts_against(record: Record, build: Build, now: float) -> bool:
-    return any(r.is_of(build) and r.counts(now) for r in record.rejected)
+def as_judged(record: Record, rebind: bool, now: float) -> Record:
+    """Give the record with the rejections by which a worker that serves is judged.
+
+    Where a try takes a worker down (`rebind`), also those whose pause is over: it is worth none.
+    """
+    kept = (r for r in record.rejected if r.stands)
+    return record._replace(rejected=tuple(r for r in kept if rebind or r.loops or r.counts(now)))
 
 
 def registered(

@@ -9,7 +9,16 @@ from ..errors import FilesError
 from ..generation import Generation
 from ..lock.guard import sleep
 from ..lock.serve_lock import holder_in, is_held
-from ..record import Build, NewerFormatError, Record, candidates, marked_good, numbered, rejected
+from ..record import (
+    Build,
+    NewerFormatError,
+    Record,
+    as_judged,
+    candidates,
+    marked_good,
+    numbered,
+    rejected,
+)
 from ..record_store import RecordStore
 from ..settings import REBIND, Worker
 from ..soon_dead import LastLaunch, counted
@@ -48,11 +57,7 @@ class LaunchRecord:
             record = self._store.read()
         except (FilesError, NewerFormatError):
             return None
-        rejections = tuple(r for r in record.rejected if r.stands)
-        if self._worker.handover != REBIND:  # there a try takes a worker down: it is worth none
-            now = time.time()
-            rejections = tuple(r for r in rejections if r.loops or r.counts(now))
-        return record._replace(rejected=rejections)
+        return as_judged(record, self._worker.handover == REBIND, time.time())
 
     async def candidates(self) -> tuple[Build, ...]:
         """Give what may be launched now, the first choice first; nothing that was rejected."""

@@ -103,6 +103,9 @@ class Verbs:
     async def name_holder(self) -> None:
         await _yielded("name_holder")
 
+    async def settle(self) -> None:
+        await _yielded("settle")
+
     async def free_data(self) -> None:
         await _yielded("free_data")
 
