@@ -86,7 +86,7 @@ class Rejection(NamedTuple):
     def pause(self) -> float:
         """Seconds until the next try."""
         tries = self.tries - SOON_DEAD + 1 if self.soon_dead else self.tries
-        return PAUSES_S[min(tries, len(PAUSES_S)) - 1]
+        return PAUSES_S[min(max(tries, 1), len(PAUSES_S)) - 1]
 
 
 class Record(NamedTuple):

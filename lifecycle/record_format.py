@@ -52,7 +52,7 @@ def decoded(content: bytes, name: str) -> Record:
         _text(said, "pinned", ""),
         _generation_from(said),
         _build_from(said["earlier"]) if said.get("earlier") is not None else None,
-        looked if type(looked := said.get("lookedAt")) is int and looked > 0 else 0,
+        looked if type(looked := said.get("lookedAt")) is int else 0,
     )
 
 

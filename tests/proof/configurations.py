@@ -76,7 +76,7 @@ def _both() -> list[Configuration]:
         ),
         _at_1("out of reach", ("ensure", "1", 2), ("restart", "1", 2), STOP_THERE),
         _at_1("a newer build dies soon", E2, R2, broken=(("2", DIES_SOON),), workers=4),
-        _at_1("workers settle, 1 kill, 1 overrun", E2, STOP, settles=True, kills=1, overruns=1),
+        _at_1("workers settle, 1 kill", E2, STOP, settles=True, kills=1),
         _at_1("a standby that dies waiting", E2, R2, broken=(("2", NO_WAIT),), liveness=True),
         _at_1("a restart, the record lost", R1, E1, lost_records=1),
         _at_1("restarts of 2 versions", R2, R3, workers=4, outcomes=WELL, liveness=True),

@@ -359,6 +359,11 @@ DATA = (
                 "(rejection.loops or rejection.counts(now))",
                 "rejection.counts(now)",
             ),
+            Edit(
+                "lifecycle/record.py",
+                "rebind or r.loops or r.counts(now)",
+                "rebind or r.counts(now)",
+            ),
         ),
         ("I16",),
         repeated("a newer build dies soon"),
@@ -615,8 +620,8 @@ NUMBERS = (
         twin=(
             Edit(
                 WORLD,
-                "                s[NAMED] = (self.pid(actor), me[ADDRESS])\n",
-                "                s[NAMED] = (self.pid(actor), me[ADDRESS])\n"
+                "                s[NAMED] = self.name_of(actor, me, False)\n",
+                "                s[NAMED] = self.name_of(actor, me, False)\n"
                 "                s[NUMBER_OF_LAUNCH] += 1\n"
                 "                me[GENERATION] = s[NUMBER_OF_LAUNCH]\n",
             ),
