@@ -11,13 +11,13 @@ from .versions import lower, newer, same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NamedTuple
 else:
     from ._named_tuple import NamedTuple
 
 PAUSES_S = (60.0, 300.0, 1800.0)  # until a rejected build is tried again: it may be mended
 KEEP_REJECTIONS = 20
+SOON_DEAD = 5  # workers in a row that died before they were settled; a few kills are no loop
 
 
 class Build(NamedTuple):
@@ -49,7 +49,8 @@ class Rejection(NamedTuple):
     """Why a build is not to be tried again for a while.
 
     `environment` is a digest of what the build got; `at` is in wall-clock seconds; `tries` is how
-    often in a row, which makes the pause until the next try longer.
+    often in a row, which makes the pause until the next try longer. `soon_dead` is of a build that
+    came up and died each time, which only counts until it `loops`.
     """
 
     version: str
@@ -60,6 +61,17 @@ class Rejection(NamedTuple):
     late: bool = False
     environment: str = ""
     tries: int = 1
+    soon_dead: bool = False
+
+    @property
+    def loops(self) -> bool:
+        """Whether the build died so often that only time or a person gives it another try."""
+        return self.soon_dead and self.tries >= SOON_DEAD
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is a rejection yet."""
+        return self.loops or not self.soon_dead
 
     def is_of(self, build: Build) -> bool:
         """Whether this very build was rejected: its content, in its environment."""
@@ -68,8 +80,13 @@ class Rejection(NamedTuple):
 
     def counts(self, now: float) -> bool:
         """Whether it is too soon for the next try; a clock that went back is no reason to wait."""
-        pause = PAUSES_S[min(self.tries, len(PAUSES_S)) - 1]
-        return 0 <= now - self.at < pause
+        return self.stands and 0 <= now - self.at < self.pause
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next try."""
+        tries = self.tries - SOON_DEAD + 1 if self.soon_dead else self.tries
+        return PAUSES_S[min(max(tries, 1), len(PAUSES_S)) - 1]
 
 
 class Record(NamedTuple):
@@ -77,7 +94,7 @@ class Record(NamedTuple):
 
     `good` is the build that was last verified, `earlier` the other one before it. `pinned` is the
     recorded version when a person chose it to stay, else "". `generation` is the highest number
-    that a launch was given.
+    that a launch was given, `looked_at` the number of the last whose end was judged.
     """
 
     name: str
@@ -87,6 +104,7 @@ class Record(NamedTuple):
     pinned: str = ""
     generation: Generation = Generation()
     earlier: Build | None = None
+    looked_at: int = 0
 
 
 class NewerFormatError(Exception):
@@ -123,29 +141,26 @@ def environment_digest(build: Build) -> str:
 def candidates(record: Record, own: Build | None, now: float) -> tuple[Build, ...]:
     """Give what may be launched, in this order: recorded, good, earlier, the caller's own.
 
-    Without what was rejected and is not to be tried again yet.
+    Without what was rejected and is not to be tried again yet; what came up and died each time is
+    tried again only where nothing else is left.
     """
     found: list[Build] = []
     for build in (record.recorded, record.good, record.earlier, own):
         if build is None or any(build.same_as(other) for other in found):
             continue
-        if rejection_of(record, build, now) is None:
-            found.append(build)
-    return tuple(found)
+        found.append(build)
+    well = [build for build in found if rejection_of(record, build, now) is None]
+    counting = [r for r in record.rejected if r.counts(now)]
+    return tuple(well or [b for b in found if not any(r.is_of(b) for r in counting)])
 
 
-def without_gone(record: Record, exists: Callable[[Build], bool]) -> tuple[Record, list[str]]:
-    """Give the record without the builds that can't be spawned any more, and which those were."""
-    builds = (record.recorded, record.good, record.earlier)
-    gone = [build for build in builds if build is not None and not exists(build)]
-    recorded, good, earlier = (None if build in gone else build for build in builds)
-    kept = record._replace(
-        recorded=recorded or good or earlier,
-        good=good or earlier,
-        earlier=earlier if good else None,
-        pinned="" if record.recorded in gone else record.pinned,
-    )
-    return kept, sorted({build.version for build in gone})
+def as_judged(record: Record, rebind: bool, now: float) -> Record:
+    """Give the record with the rejections by which a worker that serves is judged.
+
+    Where a try takes a worker down (`rebind`), also those whose pause is over: it is worth none.
+    """
+    kept = (r for r in record.rejected if r.stands)
+    return record._replace(rejected=tuple(r for r in kept if rebind or r.loops or r.counts(now)))
 
 
 def registered(
@@ -192,9 +207,12 @@ def _gives_way_to(record: Record, standing: Build, own: Build, now: float) -> bo
 
 
 def rejection_of(record: Record, build: Build, now: float) -> Rejection | None:
-    """Give why this very build was rejected, if it was and that still counts."""
+    """Give why this very build was rejected, if it was and that still counts.
+
+    Of what came up and died each time it counts for as long as there is another build.
+    """
     for rejection in record.rejected:
-        if rejection.is_of(build) and rejection.counts(now):
+        if rejection.is_of(build) and (rejection.loops or rejection.counts(now)):
             return rejection
     return None
 
@@ -238,7 +256,7 @@ def marked_good(record: Record, build: Build, now: float) -> Record:
         recorded=chosen,
         good=build,
         earlier=earlier,
-        rejected=tuple(r for r in record.rejected if not r.is_of(build)),
+        rejected=tuple(r for r in record.rejected if r.soon_dead or not r.is_of(build)),
     )
 
 
@@ -248,14 +266,20 @@ def rejected(record: Record, build: Build, reason: str, late: bool, now: float) 
     A rejection may hit the last good build too, whose first failure only counts; it never empties
     the record. A build registered since stays recorded.
     """
-    tries = 1 + max((r.tries for r in record.rejected if r.is_of(build)), default=0)
+    before = [r for r in record.rejected if r.is_of(build) and not r.soon_dead]
+    tries = min(1 + max((r.tries for r in before), default=0), len(PAUSES_S))
     at = now - PAUSES_S[0] if tries == 1 and build.same_as(record.good) else now
     entry = Rejection(
         build.version, build.app, build.fingerprint, reason, at, late,
         environment_digest(build), tries,
     )  # fmt: skip
-    others = tuple(r for r in record.rejected if not r.is_of(build))
+    others = tuple(r for r in record.rejected if r not in before)
     record = record._replace(rejected=(*others, entry)[-KEEP_REJECTIONS:])
+    return set_back(record, build, now)
+
+
+def set_back(record: Record, build: Build, now: float) -> Record:
+    """Give the record with another build recorded than this rejected one, if any is left."""
     if not build.same_as(record.recorded):
         return record
     left = candidates(record._replace(recorded=None), None, now)
@@ -268,8 +292,8 @@ def needed(record: Record, wanted: str, restart: bool) -> str:
         return wanted
     recorded = record.recorded
     if recorded is not None and same(recorded.version, wanted):
-        mended = not any(rejection.is_of(recorded) for rejection in record.rejected)
+        mended = not any(r.stands and r.is_of(recorded) for r in record.rejected)
         return wanted if mended else ""
-    if any(rejection.version == wanted for rejection in record.rejected):
+    if any(r.stands and r.version == wanted for r in record.rejected):
         return ""
     return lower(wanted, recorded.version) if recorded is not None else wanted

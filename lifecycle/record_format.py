@@ -17,6 +17,7 @@ def encoded(record: Record) -> bytes:
     said["rejected"] = [r._asdict() for r in record.rejected]
     said["pinned"] = record.pinned
     said["line"], said["generation"] = record.generation
+    said["lookedAt"] = record.looked_at
     return dumps(said, indent=True).encode() + b"\n"
 
 
@@ -50,6 +51,7 @@ def decoded(content: bytes, name: str) -> Record:
         _text(said, "pinned", ""),
         _generation_from(said),
         _build_from(said["earlier"]) if said.get("earlier") is not None else None,
+        looked if type(looked := said.get("lookedAt")) is int else 0,
     )
 
 
@@ -110,6 +112,7 @@ def _rejection_from(said: object) -> Rejection:
         said.get("late") is True,
         _text(said, "environment", ""),
         tries if type(tries := said.get("tries", 1)) is int and tries > 0 else 1,
+        said.get("soon_dead") is True,
     )
 
 

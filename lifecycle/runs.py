@@ -16,7 +16,6 @@ from .health import Health, ProbeResult
 from .machine.states import VERIFIED
 from .messages import say
 from .posix.launcher import PosixLauncher, run_blocking
-from .posix.own_build import own_build
 from .posix.secret import admin_token
 from .record import NewerFormatError
 from .record_store import RecordStore
@@ -201,12 +200,12 @@ def short_of(
 
 
 def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> str:
+    from .not_launched import not_started, nothing_to_try, reason_of
     from .on_port import after_silence, another_address, describe  # a run that ends well says less
 
     worker = launcher.worker
     seen = describe(spawner.seen, worker)
     error = spawner.error
-    log = worker.path("logs", "worker.log")
     there = look_elsewhere(worker) if event in HELD_ELSEWHERE else None
     if there is not None and there.kind == h.OUT_OF_REACH:
         return (
@@ -234,21 +233,17 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
         except NewerFormatError:
             path = worker.path("launch.json")
             return f"a newer incumbent wrote {path}; run the `{command()}` that wrote it"
-        for last in reversed(record.rejected):
-            return (
-                f"version {last.version} was rejected ({last.reason}) and there is no other; "
-                f"mend it, then run `{command()} restart`"
-            )
-        return f"nothing is recorded that could run; run `{command()} restart`"
+        return nothing_to_try(record)
     if event in ("handover_refused", "build_rejected"):
         if not error:
-            error = _rejection(launcher, spawner.begun.wanted)
+            error = reason_of(run_blocking(launcher.store.record()), spawner.begun.wanted)
         told = f"version {spawner.begun.wanted} was not verified: {error or 'refused'}"
         if f"`{command()} " not in error:
             told += f"; mend it, then run `{command()} restart`"
         return f"{told}; now {seen}"
     if error and (event == "launches_spent" or event.startswith("child")):
-        return f"{_not_started(launcher, error, log)}; now {seen}"
+        record_now = run_blocking(launcher.store.record())
+        return f"{not_started(worker, record_now, error)}; now {seen}"
     if event == "launches_spent":
         return (
             f"the worker came up, then was stopped by somebody; run `{command()} start`; now {seen}"
@@ -256,28 +251,6 @@ def _launch_sentence(launcher: PosixLauncher, event: str, spawner: Spawner) -> s
     if event == "child_stopped":
         return f"the new worker was stopped before it was up; run `{command()} start`; now {seen}"
     return f"not verified ({event}): {seen}; run `{command()} status`"
-
-
-def _not_started(launcher: PosixLauncher, error: str, log: str) -> str:
-    """Give which build could not be started, why, and what helps this user."""
-    record = run_blocking(launcher.store.record())
-    recorded = record.recorded if record else None
-    if recorded is None or recorded.same_as(own_build(launcher.worker)):
-        return (
-            f"the worker could not be started: it {error}; see {log}, "
-            f"then run `{command()} restart`"
-        )
-    return (
-        f"the recorded version {recorded.version} ({recorded.app}, by {recorded.python}) could not "
-        f"be started: it {error}; see {log} and mend it, or remove "
-        f"{launcher.worker.path('launch.json')}; then run `{command()} start`"
-    )
-
-
-def _rejection(launcher: PosixLauncher, version: str) -> str:
-    record = run_blocking(launcher.store.record())
-    reasons = [r.reason for r in (record.rejected if record else ()) if r.version == version]
-    return f"it {reasons[-1]}" if reasons else ""
 
 
 def _stop_sentence(launcher: PosixLauncher, event: str, stopper: Stopper) -> str:

@@ -37,6 +37,11 @@ class ByHand:
         """The token of our own lock, or of our parent's."""
         return self._lock.token if self._context.by_hand else self._context.lock_token
 
+    @property
+    def build_key(self) -> str:
+        """What our parent launched, as it names builds; "" where we have none."""
+        return self._context.build_key
+
     async def take_lock(self, look: bool) -> str:
         """Take the lock for a worker that nobody spawned; give why not, or nothing.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.drivers.ports import SHUTDOWN
+from incumbent.lifecycle.errors import FilesError
 from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, holder_in
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.soon_dead import LEFT, SETTLED
 
 from .requests import Requests
 
@@ -22,6 +25,7 @@ class DataHold:
         self._data_dir, self._requests = worker.data_dir, requests
         self._lock = ServeLock(worker.path("serve.lock"))
         self._identity = _identity(worker.data_dir)
+        self._settled = False
         self.is_gone = False
 
     def has_data(self) -> bool:
@@ -60,15 +64,28 @@ class DataHold:
 
     def name(self, holder: Holder) -> None:
         """Write who serves, where; raises FilesError."""
-        self._lock.name(holder)
+        self._lock.name(holder._replace(mark=SETTLED if self._settled else ""))
+
+    def settle(self) -> None:
+        """Write that we have served for a while; raises FilesError."""
+        self._settled = True
+        self._lock.mark(SETTLED)
 
     def release(self) -> None:
         """Let the serve lock go; the app is down."""
+        self._leave()
         self._lock.release()
 
     def close(self) -> None:
         """Close our copy of the serve lock, which lives on where it was passed on."""
+        self._leave()
         self._lock.close()
+
+    def _leave(self) -> None:
+        """Write that we end in order, unless that is nothing new or another is named already."""
+        if self._lock.held and not self._settled:
+            with contextlib.suppress(FilesError):  # a full disk: the death counts once, no more
+                self._lock.mark(LEFT)
 
     def say_why_stopped(self) -> None:
         """Say, at the end, that it was for the data dir, if it was."""

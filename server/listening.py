@@ -49,6 +49,7 @@ class Listening:
         self._worker, self._manager, self._by_hand = worker, manager, by_hand
         self._store, self._data, self._report = store, data, report
         self._watchdog, self._notices = watchdog, notices
+        self._build = by_hand.build_key
         self._alone = False  # nobody else listens on our socket, or is about to
         self.listener: socket.socket | None = None
         self.shared = bool(manager.passed_on)  # a manager may hold our socket too
@@ -169,7 +170,16 @@ class Listening:
         worker, report = self._worker, self._report
         place = worker.host, worker.port, network_id(), os.uname().nodename
         try:
-            self._data.name(Holder(os.getpid(), *place, report.instance, report.generation))
+            self._data.name(
+                Holder(os.getpid(), *place, report.instance, report.generation, self._build)
+            )
+        except FilesError as error:
+            self._notices.append(str(error))
+
+    async def settle(self) -> None:
+        """Write into the serve lock that we have served for a while."""
+        try:
+            self._data.settle()
         except FilesError as error:
             self._notices.append(str(error))
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from incumbent.lifecycle.drivers.ports import IDLE, SHUTDOWN, Request
+from incumbent.lifecycle.drivers.ports import IDLE, SETTLED, SHUTDOWN, Request
 
 
 class Requests:
@@ -16,6 +16,8 @@ class Requests:
 
     def __init__(self) -> None:
         self.is_idle: Callable[[], bool] = lambda: False  # whether the worker was unused too long
+        self.is_settled: Callable[[], bool] = lambda: False  # whether it has served for a while
+        self._told_settled = False
         self._asks: deque[Request] = deque()
         self._futures: dict[int, asyncio.Future[bool]] = {}
         self._number = 0
@@ -37,8 +39,14 @@ class Requests:
             loop.add_signal_handler(number, self.ask, SHUTDOWN)
 
     async def next_ask(self) -> Request:
-        """Wait until somebody asks something of the worker, or nobody used it for too long."""
+        """Wait until something is asked of the worker, nobody used it for too long, or it settled.
+
+        It settles once.
+        """
         while not self._asks:
+            if self._settles():
+                self._told_settled = True
+                return Request(SETTLED)
             if self.is_idle():
                 return Request(IDLE)
             await self.something_new()
@@ -61,9 +69,12 @@ class Requests:
             await self.accept_ask(Request("", number), joined)
 
     def tick(self) -> None:
-        """Look again whether the worker was unused for too long."""
-        if self.is_idle():
+        """Look again whether the worker was unused for too long, or has settled."""
+        if self.is_idle() or self._settles():
             self._asked.set()
+
+    def _settles(self) -> bool:
+        return not self._told_settled and self.is_settled()
 
     def taken(self) -> Request | None:
         """Take the next ask, if there is one."""

@@ -19,6 +19,7 @@ from incumbent.lifecycle.posix.launch_record import LaunchRecord
 from incumbent.lifecycle.posix.spawn_lock_hold import SpawnLockHold
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.soon_dead import SETTLED_S
 from incumbent.lifecycle.trace import Trace
 
 from .by_hand import ByHand
@@ -56,6 +57,7 @@ class PosixWorker:
         self.notices: list[str] = []
         self._context, self._output, self._manager = context, output, manager
         self._wait_until = 0.0
+        self._serves_since = 0.0
         record = RecordStore(worker, self.notices)
         watchdog = Watchdog(worker.start_timeout, self.last_act)
         self.lock = SpawnLockHold(worker, self.notices, asyncio.sleep)
@@ -75,6 +77,7 @@ class PosixWorker:
         self.app = Hosting(worker, context, self.address, self.report, by_hand, watchdog)
         self._memory = MemoryLimit(worker.max_memory, self.requests)
         self.requests.is_idle = self._is_idle
+        self.requests.is_settled = self._is_settled
         self.parent = Parent(context, self.address, self.requests, by_hand, watchdog)
         self.children = Successor(
             worker, self.processes, self.requests, self.address, self._data, self.app
@@ -99,6 +102,7 @@ class PosixWorker:
 
     async def _opened(self) -> None:
         self._memory.look()
+        self._serves_since = time.monotonic()
         await self.app.open()
         self._output.settle()
         gc.enable()
@@ -148,6 +152,9 @@ class PosixWorker:
         self.requests.tick()
         if self.report.state == VERIFIED:
             self._memory.look()
+
+    def _is_settled(self) -> bool:
+        return time.monotonic() - self._serves_since > SETTLED_S
 
     def _is_idle(self) -> bool:
         limit = self.worker.idle_timeout

@@ -11,11 +11,12 @@ from incumbent.lifecycle import runs
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
+from incumbent.lifecycle.gone_builds import without_gone
 from incumbent.lifecycle.health import DARK, WORKER_SERVING, Health, ProbeResult
 from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.posix.child_environment import environment_of
 from incumbent.lifecycle.posix.child_process import can_be_spawned, strategies
-from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of, without_gone
+from incumbent.lifecycle.record import Build, NewerFormatError, Record, rejection_of
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.versions import newer, same

@@ -23,6 +23,7 @@ RECYCLE = "recycle"
 RESTART = "restart"
 SHUTDOWN = "shutdown"
 IDLE = "idle"  # nobody asked: the worker was unused for its idle timeout
+SETTLED = "settled"  # nobody asked: the worker has served for a while
 
 EXIT_LOST = 75  # the port or the lock is another's; nothing was touched
 EXIT_WRONG_VERSION = 76
@@ -103,7 +104,7 @@ class ChildExit(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What somebody asks of a worker that serves: recycle, restart or shutdown; or `idle`."""
+    """What is asked of a worker that serves: recycle, restart, shutdown; or `idle`, `settled`."""
 
     what: str
     number: int = 0

@@ -16,6 +16,7 @@ from .ports import (
     LOCK_REFUSED,
     RECYCLE,
     RESTART,
+    SETTLED,
     SHUTDOWN,
     Request,
 )
@@ -95,6 +96,9 @@ class WorkerDriver(ComingUp):
             return "stop_asked"
         if ask.what == IDLE:
             return "idle_over"
+        if ask.what == SETTLED:
+            await self._port.address.settle()
+            return "settled"
         self.why = ask.what
         self._unanswered = ask
         await self._port.hold_lock_wait()

@@ -20,6 +20,9 @@ class AddressPort(Protocol):
     async def name_holder(self) -> None:
         """Write into the serve lock who serves, where, by which launch."""
 
+    async def settle(self) -> None:
+        """Write into the serve lock that we have served for a while."""
+
     async def free_data(self) -> None:
         """Let the serve lock go; the app is down."""
 
@@ -66,7 +69,10 @@ class RequestPort(Protocol):
     """Those who ask something of the worker."""
 
     async def next_ask(self) -> Request:
-        """Wait until somebody asks something of the worker, or nobody used it for too long."""
+        """Wait until something is asked of the worker, nobody used it for too long, or it settled.
+
+        It settles once.
+        """
 
     async def poll_ask(self) -> Request | None:
         """Give what was asked meanwhile, if anything."""

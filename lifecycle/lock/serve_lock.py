@@ -28,7 +28,10 @@ CONTENT_BYTES = 1024  # written in place and padded: a rename would leave the lo
 
 
 class Holder(NamedTuple):
-    """Who a serve lock says runs the app: where it answers, from where that can be reached."""
+    """Who a serve lock says runs the app: where it answers, from where that can be reached.
+
+    `build` names what was launched, "" by hand; `mark` is what became of it since, "" at first.
+    """
 
     pid: int
     host: str
@@ -37,6 +40,8 @@ class Holder(NamedTuple):
     node: str
     instance: str
     generation: Generation
+    build: str = ""
+    mark: str = ""
 
 
 class ServeLock:
@@ -49,6 +54,7 @@ class ServeLock:
         self.path = path
         self.fd = -1
         self.trouble = ""
+        self._named: Holder | None = None
 
     @property
     def held(self) -> bool:
@@ -87,8 +93,15 @@ class ServeLock:
         """Go on with a copy that came from the predecessor."""
         self.fd = fd
 
+    def mark(self, word: str) -> None:
+        """Write what became of us, where the file still names us; raises FilesError."""
+        ours, named = self._named, holder_in(self.path)
+        if ours is not None and named is not None and named.instance == ours.instance:
+            self.name(named._replace(mark=word))
+
     def name(self, holder: Holder) -> None:
         """Write who serves into the file; raises FilesError."""
+        self._named = holder
         said = holder._asdict() | {"start": self_token()}
         said |= {"generation": holder.generation.number, "line": holder.generation.line}
         content = dumps(said).encode().ljust(CONTENT_BYTES)
@@ -140,7 +153,8 @@ def holder_in(path: str) -> Holder | None:
         return None
     host, network, node, instance, line = texts
     pid, port, number = numbers
-    return Holder(pid, host, port, network, node, instance, Generation(line, number))
+    more = [text if type(text := said.get(key)) is str else "" for key in ("build", "mark")]
+    return Holder(pid, host, port, network, node, instance, Generation(line, number), *more)
 
 
 def network_id() -> str:

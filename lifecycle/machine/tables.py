@@ -186,6 +186,7 @@ WORKER = (
     Row("handover_asked", s.LOCKING, s.LOCKING),
     Row("stop_asked", s.VERIFIED, s.STOPPING),
     Row("idle_over", s.VERIFIED, s.STOPPING),
+    Row("settled", s.VERIFIED, s.VERIFIED),
     Row("stop_asked", s.LOCKING, s.STOPPING),
     Row("is_current", s.LOCKING, s.VERIFIED),
     Row("lock_held", s.LOCKING, s.LOCKING),

@@ -17,6 +17,7 @@ STANDBY_ROLE = "understudy"  # as 0.1.0 called it; parent and child may be of tw
 ORIGIN_VARIABLE = "INCUMBENT_ORIGIN"
 EARLY_VARIABLE = "INCUMBENT_EARLY_LOG"
 GENERATION_VARIABLE = "INCUMBENT_GENERATION"
+BUILD_VARIABLE = "INCUMBENT_BUILD"
 PASS_VARIABLE = "INCUMBENT_PASS_ENV"
 # What 0.1.0 called two of them: a parent gives both names, a child takes either, so that a handover
 # from one edition to the other, either way, needs no third.
@@ -29,6 +30,7 @@ SPAWN_VARIABLES = (
     ROLE_VARIABLE,
     EARLY_VARIABLE,
     GENERATION_VARIABLE,
+    BUILD_VARIABLE,
     *FIRST_NAMES.values(),
 )
 

@@ -25,6 +25,7 @@ from .child_environment import (
     TOKEN_VARIABLE,
     environment_for,
 )
+from .last_words import last_line, moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ CRASHES = frozenset(
     for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 )
 
-OUTPUT_LIMIT = 500
 _KEPT: list[subprocess.Popen[bytes]] = []  # settled, still alive: reaped when they are gone
 
 
@@ -119,22 +119,9 @@ class Process:
             content = files.read(self._early) or b""
         except FilesError:
             return ""
-        if _moved(content, log):
+        if moved(content, log):
             files.unlink(self._early)
-        lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip().removeprefix("incumbent: ")[:OUTPUT_LIMIT] if lines else ""
-
-
-def _moved(content: bytes, log: str) -> bool:
-    try:
-        fd = open_file(log, os.O_WRONLY | os.O_APPEND)
-        try:
-            files.write_all(fd, content)
-        finally:
-            os.close(fd)
-    except OSError:
-        return False  # a full disk must not take what the process said from whoever launched it
-    return True
+        return last_line(content)
 
 
 def spawn(

@@ -6,7 +6,8 @@ from ..drivers.ports import Child, ChildExit
 from ..generation import Generation
 from ..record import Build
 from ..settings import Worker
-from .child_environment import GENERATION_VARIABLE
+from ..soon_dead import build_key
+from .child_environment import BUILD_VARIABLE, GENERATION_VARIABLE
 from .child_process import CRASHES, Process, spawn
 from .spawn_lock_hold import SpawnLockHold
 
@@ -37,6 +38,7 @@ class ChildProcesses:
     def spawn(self, build: Build, generation: Generation, standby: bool) -> Child:
         """Create the process; one that can't be created is a child that is gone."""
         given = self._passed_on | {GENERATION_VARIABLE: str(generation)}
+        given[BUILD_VARIABLE] = build_key(build)
         process = spawn(self._worker, build, self._lock.token, self._origin, standby, given)
         self.unsettled[process.pid] = process
         return Child(process.pid, build)

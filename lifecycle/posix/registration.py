@@ -7,6 +7,7 @@ import time
 from .. import health as h
 from ..about import command
 from ..errors import FilesError
+from ..gone_builds import without_gone
 from ..health import ProbeResult
 from ..record import (
     Build,
@@ -16,7 +17,6 @@ from ..record import (
     lined,
     registered,
     rejection_of,
-    without_gone,
 )
 from ..record_store import RecordStore
 from ..settings import Worker

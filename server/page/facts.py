@@ -100,4 +100,5 @@ class Watch:
             record = decoded(files.read(self._place.record) or b"", service)
         except (IncumbentError, ValueError, NewerFormatError):
             return "", ()
-        return (record.recorded.version if record.recorded else ""), record.rejected
+        rejected = tuple(one for one in record.rejected if one.stands)
+        return (record.recorded.version if record.recorded else ""), rejected

@@ -179,6 +179,8 @@ def _wrong(facts: Facts) -> str:
 
 def _rejection(one: Rejection, facts: Facts) -> str:
     until = "it is not tried for now" if one.counts(facts.now) else "the next launch tries it again"
+    if one.loops:
+        until = "it is tried again only where nothing else is left"
     word = "was not up in time" if one.late else "was rejected"
     told = f"Version {one.version} {word} at {clock(one.at, facts.now)}: {one.reason}; {until}."
     typed = f"<code>{escape(command())} restart</code>"

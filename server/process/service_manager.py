@@ -43,7 +43,7 @@ class Manager:
 
     def tell(self, row: Row, successor: int) -> None:
         """Tell the manager what this transition means to it, if anything."""
-        if row.dest == states.VERIFIED and row.source != states.LOCKING:
+        if row.dest == states.VERIFIED and row.source not in (states.LOCKING, states.VERIFIED):
             self._notify(f"READY=1\nSTATUS=serving\nMAINPID={os.getpid()}")
         elif row.dest == states.HANDED_OVER:
             self._notify(f"STATUS=handed over\nMAINPID={successor}")

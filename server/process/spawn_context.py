@@ -27,6 +27,7 @@ class SpawnContext:
         self.expected = passed[child_environment.EXPECT_VARIABLE]
         self.early = passed[child_environment.EARLY_VARIABLE]
         self.generation = generation_in(passed[child_environment.GENERATION_VARIABLE])
+        self.build_key = passed[child_environment.BUILD_VARIABLE]
         self.origin = passed[child_environment.ORIGIN_VARIABLE] or "cli"
         self.standby = passed[child_environment.ROLE_VARIABLE] == child_environment.STANDBY_ROLE
         self.pipe: socket.socket | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .world import (
+    DIES_SOON,
     HANGS,
     HANGS_EARLY,
     MISLABELLED,
@@ -74,6 +75,8 @@ def _both() -> list[Configuration]:
             overruns=1,
         ),
         _at_1("out of reach", ("ensure", "1", 2), ("restart", "1", 2), STOP_THERE),
+        _at_1("a newer build dies soon", E2, R2, broken=(("2", DIES_SOON),), workers=4),
+        _at_1("workers settle, 1 kill", E2, STOP, settles=True, kills=1),
         _at_1("a standby that dies waiting", E2, R2, broken=(("2", NO_WAIT),), liveness=True),
         _at_1("a restart, the record lost", R1, E1, lost_records=1),
         _at_1("restarts of 2 versions", R2, R3, workers=4, outcomes=WELL, liveness=True),
@@ -135,6 +138,8 @@ def _cold() -> list[Configuration]:
             "cold: 2 addresses, an early deadline", E1, ("stop", "1", 1), overruns=1, deadlines=1
         ),
         _dark("cold: a launch elsewhere, an early deadline", E1, E1_THERE, overruns=1, deadlines=1),
+        _dark("cold: a build dies soon", E2, E2, broken=(("2", DIES_SOON),), workers=4, kills=1),
+        _dark("cold: workers settle, 2 kills", E1, E1, settles=True, workers=4, kills=2),
         _dark("cold: stop with nothing there", STOP, denials=1, foreigners=1, deadlines=1),
     ]
     for words, how in _BROKEN.items():
@@ -146,10 +151,25 @@ def _cold() -> list[Configuration]:
     return found
 
 
+def _repeated() -> list[Configuration]:
+    """Give the worlds in which events come one after the other, for ever."""
+    found = [
+        _at_1("a newer build dies soon", E1, E2, broken=(("2", DIES_SOON),)),
+        _dark("what is good dies soon", E1, E2, recorded="2", good="2", broken=(("2", DIES_SOON),)),
+        _dark("the only build dies soon", E1, broken=(("1", DIES_SOON),)),
+        _at_1("all is well", E1, E2),
+    ]
+    for words, how in _BROKEN.items():
+        found.append(_at_1(f"a newer build {words}", E1, E2, broken=(("2", how),)))
+        found.append(_dark(f"what is good {words}", E1, E2, recorded="2", good="2",
+                           broken=(("2", how),)))  # fmt: skip
+    return [c._replace(name=f"repeated: {c.name}", settles=True, repeats=True) for c in found]
+
+
 def _all() -> tuple[Configuration, ...]:
     found = _cold()
     for strategy in ("seamless", "rebind"):
-        for c in _both():
+        for c in (*_both(), *_repeated()):
             name = f"{strategy}: {c.name}"
             found.append(c._replace(name=name, seamless=strategy == "seamless"))
     return tuple(found)

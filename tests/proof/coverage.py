@@ -26,6 +26,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "I13": "a stop says done only when the port is dark and the serve lock free",
     "I14": "a forced run kills only the process that it judged, under the spawn lock",
     "I15": "an ensure never moves a worker, a restart at most one",
+    "I16": "ensures and expiries never replace a working worker in a cycle",
+    "I17": "a working install that is not rejected gets a worker within two runs",
     "L1": "every run ends by its deadline",
     "L2": "once faults stop, the next event comes to a current worker",
     "L3": "k versions cost at most k - 1 recycles",

@@ -8,6 +8,7 @@ from typing import Any
 
 from .configurations import NAMED
 from .explorer import Explorer
+from .repeats import Repeats
 from .story import sequence, story
 from .world import Configuration, World
 
@@ -57,6 +58,8 @@ def explore(
 
     After `limit` states it gives up, which is never `ok`.
     """
+    if configuration.repeats:
+        return _repeated(configuration, frozenset(ignored))
     explorer = Explorer(configuration, world)
     explorer.world.ignored = frozenset(ignored)
     report = explorer.run(limit)
@@ -76,6 +79,22 @@ def explore(
         healed=report.healed,
         rows=frozenset((machine, tuple(row)) for machine, row in report.rows),
         at_stake=frozenset(report.at_stake),
+    )
+
+
+def _repeated(configuration: Configuration, ignored: frozenset[str]) -> Summary:
+    told = Repeats(configuration, ignored).run()
+    return Summary(
+        configuration.name,
+        told.states,
+        told.depth,
+        told.exhausted and not told.invariant,
+        round(told.seconds, 2),
+        told.invariant,
+        told.what,
+        told.story,
+        rows=told.rows,
+        at_stake=told.at_stake,
     )
 
 

@@ -122,6 +122,9 @@ class Verbs:
     async def name_holder(self) -> None:
         await _said("name_holder")
 
+    async def settle(self) -> None:
+        await _said("settle")
+
     async def free_data(self) -> None:
         await _said("free_data")
 

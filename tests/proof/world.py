@@ -27,6 +27,7 @@ from incumbent.lifecycle.drivers.ports import (
     MISSED,
     NOT_PROVED,
     REFUSED,
+    SETTLED,
     SHUTDOWN,
     UNANSWERED,
     Child,
@@ -50,13 +51,15 @@ from incumbent.lifecycle.record import (
     registered,
     rejected,
 )
+from incumbent.lifecycle.soon_dead import LastLaunch, build_key, counted
 
 from .automaton import Automata
 
 # The shared part of a state.
 RECORD, LOCK, SERVED, HOLDERS, ACCEPTS, PIDFILE, BUDGET, RECYCLES = range(8)
 # The highest number of a launch, who holds the serve lock, the pid and address written into it.
-# Then the bits of the workers that stand still: they accept, and never answer.
+# Where deaths count, with the build of who wrote that, and whether it has settled; then they stay
+# after its death. Then the bits of the workers that stand still: they accept, and never answer.
 NUMBER_OF_LAUNCH, SERVE, NAMED, STILL, ACTORS = range(8, 13)
 
 # What every actor has: LID its local state, CLAIM its token or 0, OVERRUN whether its lease ran
@@ -68,6 +71,7 @@ ASKED, NUMBER, ANSWER, SPENT, MOVED, BEGUN, JUDGED = range(5, 12)
 # A worker, on top.
 TOKEN, BUILD, UP, READY, PASSED, GENERATION, APP, INBOX, ORPHAN, LOST, ADDRESS = range(5, 16)
 LAUNCHED = 16  # the number of its launch, whatever it says of itself
+SETTLES = 17  # whether it has settled
 
 REFUSALS = (RefusedError, AssertionError, KeyError)  # what a driver raises that has no way on
 
@@ -99,6 +103,7 @@ HANGS_EARLY = "hangs while importing"
 MISLABELLED = "another version than recorded"
 NO_RESUME = "its app starts only once"
 NO_WAIT = "dies while it waits for the socket"
+DIES_SOON = "dies soon after it is up"
 
 
 class Configuration(NamedTuple):
@@ -126,6 +131,9 @@ class Configuration(NamedTuple):
     lost_records: int = 0
     hung: int = 0  # how often a worker may stand still from then on
     idles: int = 0  # how often a worker that serves may have been unused for too long
+    settles: bool = False  # whether a worker that serves settles, and one that dies before counts
+    # Whether events come again and again, one after the other: I16 and I17.
+    repeats: bool = False
     outcomes: tuple[str, ...] = ()  # the last events with which a run without faults may end
     recycles: int | None = None  # L3: how many may happen in all
     generations: int | None = None  # how many workers may begin to serve in all
@@ -171,6 +179,7 @@ class World:
         self.automata = Automata(self.materialise)
         self.broken = dict(c.broken)
         self.numbered = any(launcher[0] == "restart" for launcher in c.launchers)
+        self.deaths_count = c.settles or DIES_SOON in self.broken.values()
         self.one_address = not c.at and not any(any(launcher[2:3]) for launcher in c.launchers)
         self.builds: list[Build] = []
         self._build_numbers: dict[Build, int] = {}
@@ -236,7 +245,9 @@ class World:
         at = self.configuration.at
         state[SERVED], state[HOLDERS], state[ACCEPTS], state[PIDFILE] = 1, 1, 1, 1
         state[NUMBER_OF_LAUNCH], state[SERVE], state[NAMED] = 1, 1, (1, at)
-        entry = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0, at, 1)
+        if self.deaths_count:
+            state[NAMED] = (1, at, build, False)
+        entry = (lid, 0, 0, 0, NOTHING, 0, build, 1, 0, 0, 1, 1, (), 1, 0, at, 1, 0)
         state[self.first_worker] = entry
 
     def _equal_launchers(self) -> list[list[int]]:
@@ -259,7 +270,8 @@ class World:
 
     def blanked(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
         """Give the state without what nobody can read any more."""
-        if state[NAMED] and not state[SERVE]:  # whoever takes the lock names itself at once
+        if state[NAMED] and not state[SERVE] and not self.deaths_count:
+            # Whoever takes the lock names itself at once.
             state = (*state[:NAMED], (), *state[NAMED + 1 :])
         return self._without_numbers(state)
 
@@ -278,7 +290,8 @@ class World:
                     return state  # a number on its way
                 if actor >= self.first_worker:
                     line = entry[GENERATION] // LINE * LINE, entry[LAUNCHED] // LINE * LINE
-                    s[actor] = (*entry[:GENERATION], line[0], *entry[APP:LAUNCHED], line[1])
+                    its = entry[APP:LAUNCHED], entry[SETTLES]
+                    s[actor] = (*entry[:GENERATION], line[0], *its[0], line[1], its[1])
         s[NUMBER_OF_LAUNCH] = s[NUMBER_OF_LAUNCH] // LINE * LINE
         return tuple(s)
 
@@ -314,7 +327,8 @@ class World:
         if kind == "reply":
             return Reply(result[1])
         if kind == "record":
-            return self.records[result[1]]._replace(generation=generation(result[2]))
+            record = self.judged(self.records[result[1]])
+            return record._replace(generation=generation(result[2]))
         if kind == "run":
             return Run(generation(result[1]), result[2])
         if kind == "launch":
@@ -328,6 +342,10 @@ class World:
         assert kind == "ended", kind
         _, code, up, ready, late, seen = result
         return ChildExit(code, up, ready, late, "", self._seen(seen) if seen else None)
+
+    def judged(self, record: Record) -> Record:
+        """Give the record as a driver reads it."""
+        return record
 
     @staticmethod
     def _seen(result: tuple[Any, ...]) -> ProbeResult:
@@ -415,12 +433,16 @@ class World:
                 result = ("step", "data_taken")  # it came with the socket
             elif verb == "name_holder":
                 self.check_writes(s, actor, me, "names itself")
-                s[NAMED] = (self.pid(actor), me[ADDRESS])
+                s[NAMED] = self.name_of(actor, me, False)
                 result = None
             elif verb == "look_elsewhere" and self.one_address and self.is_idle_look(lid):
                 result = self.elsewhere(s, 0)
             elif verb == "free_data" and self.one_address and not me[APP]:
-                s[SERVE] &= ~self.bit(actor)
+                self.leaves_data(s, actor)
+                result = None
+            elif verb == "settle":
+                s[NAMED] = self.name_of(actor, me, True)
+                me[SETTLES] = 1
                 result = None
             elif verb == "load" and self._states[lid] == states.STARTING:
                 if (event := self.loading(me)) is None:
@@ -651,7 +673,7 @@ class World:
             self.bad("V3", f"verified by a worker in {said}")
         if worker and worker[LID] >= 0 and self.builds[worker[BUILD]].version != version:
             self.bad("V3", "verified by a version that the worker is not")
-        if self.broken.get(version, OK) not in (OK, NO_RESUME, NO_WAIT):
+        if self.broken.get(version, OK) not in (OK, NO_RESUME, NO_WAIT, DIES_SOON):
             self.bad("V3", f"verified by a build that {self.broken[version]}")
         record = self.records[s[RECORD]]
         need = run.wanted
@@ -661,7 +683,7 @@ class World:
                 if worker[LAUNCHED] <= s[actor][BEGUN]:
                     self.bad("I12", "a restart was verified by a launch numbered before it began")
         elif need:
-            if need in [r.version for r in record.rejected]:
+            if need in [r.version for r in record.rejected if r.stands]:
                 need = ""  # content with any worker
             elif record.recorded:
                 need = min(need, record.recorded.version)
@@ -1054,11 +1076,43 @@ class World:
 
     def do_number_launch(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         s = list(state)
+        self.count_death(s, actor)
         if self.numbered:
             s[NUMBER_OF_LAUNCH] += self.NEXT
         number = s[NUMBER_OF_LAUNCH] if self.numbered else 0
         launch = ("launch", self.candidates(s, actor), number)
         yield from self.went_on(s, actor, list(entry), "numbers a launch", launch)
+
+    def count_death(self, s: list[Any], actor: int) -> None:
+        """Rule 35: who launches looks at the end of the last worker, by the shipped function."""
+        if not self.deaths_count or s[SERVE] or not s[NAMED]:
+            return
+        _, _, build, settled = s[NAMED]
+        s[NAMED] = ()
+        own = "" if self.is_worker(actor) else self.configuration.launchers[actor - ACTORS][1]
+        key = ("counted", s[RECORD], build, settled, own)
+        number = self._changes.get(key)
+        if number is None:
+            before = self.records[s[RECORD]]._replace(generation=Generation("", 1), looked_at=0)
+            last = LastLaunch(Generation("", 1), build_key(self.builds[build]), self.mark(settled))
+            after = counted(before, build_of(own) if own else None, last, "", 0.0)
+            self.check_counted(before, after, build)
+            after = after._replace(generation=Generation(), looked_at=0)
+            number = self._changes[key] = self.number_of_record(after)
+        s[RECORD] = number
+
+    @staticmethod
+    def mark(settled: bool) -> str:
+        """Give what the serve lock says became of a worker that is dead."""
+        return SETTLED if settled else ""
+
+    def check_counted(self, before: Record, after: Record, build: int) -> None:
+        """V4, where a death is counted: the record is not emptied, nobody else is set back."""
+        self.at_stake.add("V4")
+        if before.recorded is not None and after.recorded is None:
+            self.bad("V4", "the record was emptied")
+        if before.recorded != after.recorded and not self.builds[build].same_as(before.recorded):
+            self.bad("V4", "another build was set back than the one that died")
 
     def do_mark_good(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         build = call[1]
@@ -1079,6 +1133,8 @@ class World:
         ours = self.may_change(state, entry)
         s, me = list(state), list(entry)
         me[LAST] = NOTHING
+        if change[0] == "reject" and self.deaths_count and ours and not s[SERVE]:
+            s[NAMED] = ()  # whose end was judged counts no more
         if ours:
             if not self.holds(state, entry):
                 self.bad("I4", "the record was changed by one who lost the lock")
@@ -1130,7 +1186,7 @@ class World:
         launched = int(its_generation.line.removeprefix("line ")) * LINE + its_generation.number
         self.check_number(s, launched)
         said = self.given(launched)
-        entry = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, said, 0, (), 0, 0, at, launched)
+        entry = (lid, 0, 0, 0, NOTHING, token, number, 0, 0, 0, said, 0, (), 0, 0, at, launched, 0)
         s[free] = entry
         me[CHILDREN] |= self.bit(free)
         yield from self.went_on(s, actor, me, what, ("child", self.pid(free)))
@@ -1307,8 +1363,20 @@ class World:
         if entry[APP]:
             self.bad("I9", "the serve lock was let go under the app")
         s = list(state)
-        s[SERVE] &= ~self.bit(actor)
+        self.leaves_data(s, actor)
         yield from self.went_on(s, actor, list(entry), "lets the serve lock go", None)
+
+    def leaves_data(self, s: list[Any], actor: int) -> None:
+        """Let the serve lock go in order: the end of who is named there counts for nothing."""
+        s[SERVE] &= ~self.bit(actor)
+        if self.deaths_count and s[NAMED][:1] == (self.pid(actor),):
+            s[NAMED] = ()
+
+    def name_of(self, actor: int, me: Any, settled: bool) -> tuple[Any, ...]:
+        """Give what a worker writes into the serve lock."""
+        if not self.deaths_count:
+            return (self.pid(actor), me[ADDRESS])
+        return (self.pid(actor), me[ADDRESS], me[BUILD], settled or bool(me[SETTLES]))
 
     def fence(self, s: Any, entry: Any) -> bool:
         """Rule 6: the lock still carries the parent's token."""
@@ -1415,6 +1483,15 @@ class World:
             s[BUDGET] = self.spent(s, IDLES)
             told = ("ask", IDLE, 0)
             yield from self.went_on(s, actor, list(entry), "is unused for too long", told, True)
+        if not self.deaths_count or entry[SETTLES] or entry[INBOX]:
+            return
+        if self.broken.get(self.builds[entry[BUILD]].version) == DIES_SOON:
+            s = list(state)
+            self.die(s, actor, 1, ITS_FAULT)
+            yield Move(actor, "dies soon after it was up", None, False, tuple(s))
+        else:
+            told = ("ask", SETTLED, 0)
+            yield from self.went_on(list(state), actor, list(entry), "has served long", told)
 
     def do_poll_ask(self, state: Any, actor: int, entry: Any, call: Any) -> Iterator[Move]:
         if entry[INBOX]:
@@ -1448,6 +1525,8 @@ class World:
                 self.bad("I2", "the port was closed under the app")
         elif s[SERVE] & bit and entry[APP]:
             self.bad("I9", "the serve lock was let go under the app")
+        if s[SERVE] & bit:
+            self.leaves_data(s, actor)
         self.closed(s, actor)
         self.count_recycle(s, entry)
         yield from self.went_on(s, actor, list(entry), "closes the port", None)

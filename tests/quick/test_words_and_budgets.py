@@ -21,6 +21,7 @@ WORDS: dict[str, dict[str, object]] = {
         "ORIGIN_VARIABLE": "INCUMBENT_ORIGIN",
         "EARLY_VARIABLE": "INCUMBENT_EARLY_LOG",
         "GENERATION_VARIABLE": "INCUMBENT_GENERATION",
+        "BUILD_VARIABLE": "INCUMBENT_BUILD",
         "PASS_VARIABLE": "INCUMBENT_PASS_ENV",
         "FIRST_NAMES": {
             "INCUMBENT_LOCK_TOKEN": "INCUMBENT_LEASE",
@@ -68,7 +69,11 @@ BUDGETS: dict[str, dict[str, object]] = {
         "PATIENCE_S": 10.0,
         "START_S": 15.0,
     },
-    "lifecycle.record": {"PAUSES_S": (60.0, 300.0, 1800.0), "KEEP_REJECTIONS": 20},
+    "lifecycle.record": {
+        "PAUSES_S": (60.0, 300.0, 1800.0),
+        "KEEP_REJECTIONS": 20,
+        "SOON_DEAD": 5,
+    },
     "lifecycle.files": {"LIMIT_BYTES": 4_000_000},
     "lifecycle.trace": {"ROTATE_BYTES": 4_000_000},
     "lifecycle.client.probe": {"PROBE_TIMEOUT_S": 1.0},
@@ -84,7 +89,8 @@ BUDGETS: dict[str, dict[str, object]] = {
     "lifecycle.posix.listening": {"COMMAND_LETTERS": 80},
     "lifecycle.lock.spawn_lock": {"HEARTBEAT_S": 10.0, "TORN_S": 2.0, "UNMENDED_S": 20.0},
     "lifecycle.posix.admin_call": {"ASK_TIMEOUT_S": 5.0},
-    "lifecycle.posix.child_process": {"OUTPUT_LIMIT": 500},
+    "lifecycle.posix.last_words": {"OUTPUT_LIMIT": 500},
+    "lifecycle.soon_dead": {"SETTLED_S": 10.0, "WINDOW_S": 600.0},
     "lifecycle.posix.child_processes": {"CHILD_GRACE_S": 1.0},
     "lifecycle.posix.launcher": {
         "PAUSE_LIMIT_S": 0.03,

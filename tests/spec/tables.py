@@ -85,7 +85,7 @@ idle/ready: socket_received -> idle/adopted, pipe_closed -> idle/stopped, stop_a
 idle/adopted: named -> idle/named, data_held -> failed
 
 verified: handover_asked -> locking, stop_asked -> handing-off/stopping
-verified: idle_over -> handing-off/stopping
+verified: idle_over -> handing-off/stopping, settled -> verified
 locking: handover_asked -> locking, stop_asked -> handing-off/stopping, is_current -> verified
 locking: lock_acquired -> handing-off, lock_stale_stolen -> handing-off
 locking: lock_held -> locking, lock_refused -> verified, lock_wait_over -> verified

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .fault import Edit, Fault
-from .worlds import BOTH_ADDRESSES, MOVED_TWICE, NEWER_RESTART, cold, rebind, seamless
+from .worlds import BOTH_ADDRESSES, MOVED_TWICE, NEWER_RESTART, cold, rebind, repeated, seamless
 
 COMING_UP = "lifecycle/drivers/coming_up.py"
 JUDGEMENT = "lifecycle/drivers/judgement.py"
@@ -14,6 +14,8 @@ LAUNCHER = "lifecycle/posix/launcher.py"
 TABLES = "lifecycle/machine/tables.py"
 FORCING = "lifecycle/drivers/forcing.py"
 HUNG = "lifecycle/posix/hung.py"
+SOON_DEAD = "lifecycle/soon_dead.py"
+CRASHES = "tests/quick/lifecycle/test_soon_dead.py"
 SERVE_LOCK = "lifecycle/lock/serve_lock.py"
 LISTENING = "server/listening.py"
 SUCCESSOR = "server/successor.py"
@@ -287,6 +289,87 @@ DATA = (
         f"{FORCED}::test_a_worker_that_hangs_is_ended_under_the_spawn_lock",
     ),
     Fault(
+        "rule 35: nobody counts",
+        "a worker that dies soon after it is up is launched again and again",
+        "rule 35",
+        (
+            Edit(
+                SOON_DEAD,
+                "    if build is None or last.mark == LEFT:\n",
+                "    if build is None or last.mark != SETTLED:\n",
+            ),
+        ),
+        ("I16", "I17"),
+        repeated("the only build dies soon", "what is good dies soon"),
+        f"{CRASHES}::test_the_fifth_death_in_a_row_is_a_loop",
+    ),
+    Fault(
+        "rule 35: what is good is spared",
+        "deaths of the build that is good count for nothing",
+        "rule 35",
+        (
+            Edit(
+                SOON_DEAD,
+                "    if build is None or last.mark == LEFT:\n",
+                "    if build is None or build.same_as(record.good) or last.mark == LEFT:\n",
+            ),
+        ),
+        ("I16", "I17"),
+        repeated("what is good dies soon"),
+        f"{CRASHES}::test_a_loop_sets_the_record_back_also_from_what_is_good",
+    ),
+    Fault(
+        "rule 35: settled is not written",
+        "a worker that has served for a while counts as soon dead when it is killed",
+        "rule 35",
+        (
+            Edit(
+                WORKER_DRIVER,
+                "            await self._port.address.settle()\n",
+                "            await self._port.hold_lock_wait()\n",
+            ),
+        ),
+        ("V4",),
+        repeated("all is well"),
+        f"{WORKERS}::test_a_worker_that_has_served_for_a_while_says_so_once",
+    ),
+    Fault(
+        "rule 35: a stop counts",
+        "a worker that ended in order before it was settled counts as soon dead",
+        "rule 35",
+        (
+            Edit(
+                "server/data_hold.py",
+                "                self._lock.mark(LEFT)\n",
+                '                self._lock.mark("")\n',
+            ),
+        ),
+        (),
+        (),
+        f"{SERVING}::test_a_worker_that_ends_in_order_says_so_in_the_serve_lock",
+        why_alive="out of bounds: no world stops a worker five times in a row",
+    ),
+    Fault(
+        "rule 40: a loop is over as any other rejection",
+        "an ensure takes a working worker down to try a build that dies soon, again and again",
+        "rule 40",
+        (
+            Edit(
+                "lifecycle/record.py",
+                "(rejection.loops or rejection.counts(now))",
+                "rejection.counts(now)",
+            ),
+            Edit(
+                "lifecycle/record.py",
+                "rebind or r.loops or r.counts(now)",
+                "rebind or r.counts(now)",
+            ),
+        ),
+        ("I16",),
+        repeated("a newer build dies soon"),
+        f"{CRASHES}::test_a_loop_is_over_only_where_nothing_else_is_left",
+    ),
+    Fault(
         "rule 34: who is unused ends at once",
         "a worker that nobody uses ends without taking its app down and closing its port",
         "rule 34",
@@ -537,8 +620,8 @@ NUMBERS = (
         twin=(
             Edit(
                 WORLD,
-                "                s[NAMED] = (self.pid(actor), me[ADDRESS])\n",
-                "                s[NAMED] = (self.pid(actor), me[ADDRESS])\n"
+                "                s[NAMED] = self.name_of(actor, me, False)\n",
+                "                s[NAMED] = self.name_of(actor, me, False)\n"
                 "                s[NUMBER_OF_LAUNCH] += 1\n"
                 "                me[GENERATION] = s[NUMBER_OF_LAUNCH]\n",
             ),

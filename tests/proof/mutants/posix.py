@@ -122,8 +122,8 @@ POSIX_FAULTS = (
         (
             Edit(
                 "lifecycle/record.py",
-                "        if rejection.is_of(build) and rejection.counts(now):\n",
-                "        if rejection.is_of(build):\n",
+                "rejection.is_of(build) and (rejection.loops or rejection.counts(now)):\n",
+                "rejection.is_of(build):\n",
             ),
         ),
         (),

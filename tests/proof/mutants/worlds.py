@@ -23,6 +23,11 @@ def rebind(*names: str) -> tuple[str, ...]:
     return tuple(f"rebind: {name}" for name in names)
 
 
+def repeated(*names: str) -> tuple[str, ...]:
+    """Give worlds in which events come one after the other, for ever."""
+    return tuple(f"seamless: repeated: {name}" for name in names)
+
+
 TWO_FAIL = "kill: two builds fail, one after the other"
 NEWER_RESTART = "kill: a recycle, then a restart to a newer version"
 BROKEN_TWICE = "kill: a build that fails is asked for twice"

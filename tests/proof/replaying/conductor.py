@@ -60,8 +60,11 @@ TOGETHER = frozenset(
         "take_data",
         "name_holder",
         "free_data",
+        "settle",
     ]
 )
+# What a worker notices by itself, with what its own verb is told instead.
+MOMENTS = {"is unused for too long": "unused", "has served long": "settled"}
 STILLNESS = {"stands still": signal.SIGSTOP, "goes on": signal.SIGCONT}
 # What a process does after its driver's end: lets go, looks for the words of an error.
 LAST_ACTS = frozenset(["release", "close", "record"])
@@ -312,8 +315,8 @@ class Replay(Simulation):
             answer = "late"
         elif move.what.startswith("ends itself"):
             answer = "own deadline"
-        elif move.what == "is unused for too long":
-            answer = "unused"
+        elif move.what in MOMENTS:
+            answer = MOMENTS[move.what]
         self.conductor.go(actor, answer)
 
     def _arrive(self, number: int, actor: Actor, move: Move, before: Any, after: Any) -> None:

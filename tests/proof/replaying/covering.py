@@ -32,6 +32,7 @@ UNLED: Final[Mapping[str, str]] = {
     "gives up asking": "the answer is lost within one verb, between two system calls",
     "a warming-up that ends beside an ask": "the shipped verb takes the ask first",
     "a drain beside the death of a standby": "the shipped verb may end before it hears of it",
+    "dies soon after it was up": "when an app ends its own process is its own",
     "deadline within a watch": "the launcher's wait for a child that is up is one verb",
 }
 # Rows that no chosen script takes, each with the reason.
@@ -79,9 +80,6 @@ UNTAKEN: Final[Mapping[Key, str]] = dict.fromkeys(
     ("worker", ("left_to_manager", "handing-off", "handing-off/stopping")): (
         "it takes a service manager: tests/process/test_managers.py"
     ),
-    ("worker", ("idle_over", "verified", "handing-off/stopping")): (
-        "to be unused is no step that a script leads: tests/process/test_unused.py"
-    ),
     ("worker", ("pipe_closed", "idle/standby", "idle/stopped")): (
         "a standby that is importing can't hear its pipe"
     ),
@@ -105,7 +103,7 @@ def can_be_led(state: Any, move: Move) -> bool:
         return False
     if move.what == "drains" and move.result is False:
         return False
-    return move.what != "gives up asking"
+    return move.what not in ("gives up asking", "dies soon after it was up")
 
 
 def worlds() -> list[Configuration]:
@@ -139,6 +137,8 @@ def worlds() -> list[Configuration]:
         dark._replace(launchers=(E1, ("stop", "1", 1)), kills=1, overruns=1),
         dark._replace(launchers=(E1, E1_THERE), kills=1, overruns=1),
         at_1._replace(launchers=(R2, R3)),
+        at_1._replace(launchers=(E1,), idles=1),
+        at_1._replace(launchers=(E1,), settles=True),
     ]
     for seamless in (True, False):
         here = at_1._replace(seamless=seamless)

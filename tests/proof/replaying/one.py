@@ -21,6 +21,8 @@ from .covering import can_be_led
 def why_not(configuration: Configuration) -> str:
     """Give why a world's first state can't be brought about with real processes; "" when it can."""
     known = (configuration.recorded, configuration.good)
+    if configuration.repeats:
+        return "it takes one event after the other"
     if configuration.managed:
         return "a service manager"
     addresses = [launcher[2] for launcher in configuration.launchers if len(launcher) > 2]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incumbent.lifecycle.about import FORMAT
+from incumbent.lifecycle.gone_builds import without_gone
 from incumbent.lifecycle.record import (
     KEEP_REJECTIONS,
     PAUSES_S,
@@ -21,7 +22,6 @@ from incumbent.lifecycle.record import (
     registered,
     rejected,
     rejection_of,
-    without_gone,
 )
 from incumbent.lifecycle.record_format import decoded, encoded
 

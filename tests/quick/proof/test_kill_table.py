@@ -16,7 +16,7 @@ from ...proof.mutants.worlds import names
 
 DESIGN = 20
 # 12 is replaced by 26 to 29; 25 is of old workers.
-RULES = frozenset({*range(1, 32), 34}) - {12, 25}
+RULES = frozenset({*range(1, 32), 34, 35, 40}) - {12, 25}
 LEAST = 36
 
 

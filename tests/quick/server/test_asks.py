@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from incumbent.lifecycle.drivers.ports import RESTART, SHUTDOWN, Request
+from incumbent.lifecycle.drivers.ports import RESTART, SETTLED, SHUTDOWN, Request
 from incumbent.server.requests import Requests
 
 
@@ -106,3 +106,20 @@ def test_a_signal_asks_for_a_stop(number: signal.Signals):
         return await asyncio.wait_for(requests.next_ask(), 10)
 
     assert asyncio.run(story()) == Request(SHUTDOWN, 1)
+
+
+def test_a_worker_settles_once_and_whoever_asks_comes_first():
+    async def story() -> list[Request]:
+        requests = Requests()
+        requests.is_settled = lambda: True
+        requests.ask(RESTART)
+        first, second = await requests.next_ask(), await requests.next_ask()
+        waiting = asyncio.ensure_future(requests.next_ask())
+        await asyncio.sleep(0)
+        requests.tick()
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        requests.ask(SHUTDOWN)
+        return [first, second, await asyncio.wait_for(waiting, 10)]
+
+    assert asyncio.run(story()) == [Request(RESTART, 1), Request(SETTLED), Request(SHUTDOWN, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -13,14 +14,21 @@ from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.health import DARK, DATA_FREE, DATA_HELD, OUT_OF_REACH
 from incumbent.lifecycle.lock.guard import Guard
 from incumbent.lifecycle.lock.open_file_lock import SUPPORTED
-from incumbent.lifecycle.lock.serve_lock import Holder, ServeLock, is_held, network_id
+from incumbent.lifecycle.lock.serve_lock import (
+    Holder,
+    ServeLock,
+    holder_in,
+    is_held,
+    network_id,
+)
 from incumbent.lifecycle.pid_file import write
-from incumbent.lifecycle.posix.child_environment import GENERATION_VARIABLE
+from incumbent.lifecycle.posix.child_environment import BUILD_VARIABLE, GENERATION_VARIABLE
 from incumbent.lifecycle.posix.child_process import TAKES_SERVE_LOCK
 from incumbent.lifecycle.posix.launcher import PosixLauncher
-from incumbent.lifecycle.record import Build
+from incumbent.lifecycle.record import Build, Record
 from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.soon_dead import LEFT, SETTLED, build_key
 from incumbent.server import data_hold
 from incumbent.server.process import socket_passing
 
@@ -123,6 +131,93 @@ def test_a_build_that_knows_no_serve_lock_is_not_given_one(worker, monkeypatch):
     assert received.serve_lock == -1
     for each in (received.listener, theirs, one.processes.unsettled.pop(1).pipe):
         each.close()
+
+
+def marked(worker: Worker) -> tuple[str, str]:
+    """Give the build in the serve lock, with what became of it."""
+    named = holder_in(worker.path("serve.lock"))
+    assert named is not None
+    return named.build, named.mark
+
+
+def test_a_worker_that_ends_in_order_says_so_in_the_serve_lock(worker, monkeypatch):
+    parent = holder(worker)
+    monkeypatch.setenv(BUILD_VARIABLE, "abc")
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
+    assert listened(one).event == "listen_ok"
+    asyncio.run(one.address.name_holder())
+    assert marked(worker) == ("abc", "")
+    asyncio.run(one.address.free_data())
+    assert marked(worker) == ("abc", LEFT)
+    asyncio.run(one.address.close())
+    asyncio.run(parent.lock.release())
+
+
+def test_a_worker_that_is_settled_says_so_for_good(worker, monkeypatch):
+    parent = holder(worker)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
+    assert listened(one).event == "listen_ok"
+    asyncio.run(one.address.name_holder())
+    asyncio.run(one.address.settle())
+    assert marked(worker)[1] == SETTLED
+    asyncio.run(one.address.name_holder())  # as one that resumes does
+    assert marked(worker)[1] == SETTLED
+    asyncio.run(one.address.close())
+    assert marked(worker)[1] == SETTLED
+    asyncio.run(parent.lock.release())
+
+
+def test_a_worker_that_gave_its_data_away_leaves_the_name_of_its_successor(worker, monkeypatch):
+    parent = holder(worker)
+    one = port_of(worker, monkeypatch, TOKEN=parent.lock.token)
+    assert listened(one).event == "listen_ok"
+    asyncio.run(one.address.name_holder())
+    successor = ServeLock(worker.path("serve.lock"))
+    successor.adopt(os.dup(one.children._data.fd))
+    successor.name(Holder(8, worker.host, worker.port, network_id(), "here", "its", Generation()))
+    asyncio.run(one.address.close())
+    assert marked(worker)[1] == ""
+    successor.close()
+    asyncio.run(parent.lock.release())
+
+
+def launched(worker: Worker, mark: str) -> Record:
+    """Give the record of a launcher that finds this in the serve lock, which is free."""
+    one = launcher(worker)
+    first = asyncio.run(one.store.number_launch())
+    assert first is not None
+    build = first.candidates[0]
+    lock = held(worker)
+    lock.name(
+        Holder(7, worker.host, worker.port, network_id(), "here", "i", first.generation,
+               build_key(build), mark)
+    )  # fmt: skip
+    asyncio.run(one.store.number_launch())
+    record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
+    assert record.rejected == (), "a worker that has the lock is not dead"
+    lock.close()
+    asyncio.run(one.store.number_launch())
+    return decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
+
+
+@pytest.mark.parametrize(("mark", "deaths"), [("", 1), (LEFT, 0), (SETTLED, 0)])
+def test_a_launcher_counts_the_worker_that_died_and_no_other(worker, mark, deaths):
+    log = Path(worker.path("logs", "worker.log"))
+    log.parent.mkdir()
+    log.write_text("first\nout of marbles\n")
+    record = launched(worker, mark)
+    assert [rejection.tries for rejection in record.rejected] == [1] * deaths
+    assert all(rejection.reason.endswith(": out of marbles") for rejection in record.rejected)
+
+
+def test_a_death_that_a_launcher_has_judged_does_not_count_as_well(worker):
+    one = holder(worker)
+    launch = asyncio.run(one.store.number_launch())
+    assert launch is not None
+    assert asyncio.run(one.store.reject(BUILD, "exited 1", False))
+    record = decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
+    assert record.looked_at == launch.generation.number
+    asyncio.run(one.lock.release())
 
 
 # Numbers.

@@ -49,6 +49,7 @@ WORKER = [
     "take_data",
     "name_holder",
     "free_data",
+    "settle",
     "close",
     "write_pid",
     "remove_pid",
@@ -205,7 +206,13 @@ def answered(port, go):
     if go in ("", "free"):
         return NOTHING
     from incumbent.lifecycle import health
-    from incumbent.lifecycle.drivers.ports import IDLE, ChildExit, LockResult, Request
+    from incumbent.lifecycle.drivers.ports import (
+        IDLE,
+        SETTLED,
+        ChildExit,
+        LockResult,
+        Request,
+    )
 
     if go == "own deadline":
         try:
@@ -218,4 +225,5 @@ def answered(port, go):
         "silent": health.ProbeResult(health.SILENT, None, "an answer was lost"),
         "refused": LockResult("lock_refused", "denied"),
         "unused": Request(IDLE),
+        "settled": Request(SETTLED),
     }[go]

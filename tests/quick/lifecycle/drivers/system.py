@@ -214,6 +214,9 @@ class System:
     async def name_holder(self) -> None:
         self._said("name_holder")
 
+    async def settle(self) -> None:
+        self._said("settle")
+
     async def free_data(self) -> None:
         self._said("free_data")
 

@@ -18,6 +18,7 @@ from incumbent.lifecycle.drivers.ports import (
     MISSED,
     RECYCLE,
     RESTART,
+    SETTLED,
     SHUTDOWN,
     ChildExit,
     LockResult,
@@ -589,6 +590,13 @@ def test_a_stop_that_finds_an_orphan_under_the_lock_looks_again():
     )
     assert event == "port_dark"
     assert ("ask", SHUTDOWN, Target("instance 7", "", 0)) in system.calls
+
+
+def test_a_worker_that_has_served_for_a_while_says_so_once():
+    _, system, driver = served(next_ask=[Request(SETTLED), EnoughError])
+    assert driver.state == states.VERIFIED
+    assert system.verbs.count("settle") == 1
+    assert [row.event for row in system.rows][-1] == "settled"
 
 
 def test_a_worker_that_nobody_uses_stops():

@@ -12,6 +12,7 @@ import pytest
 from incumbent.lifecycle.drivers.ports import EXIT_LOST
 from incumbent.lifecycle.generation import Generation
 from incumbent.lifecycle.posix import child_environment, child_process
+from incumbent.lifecycle.posix.last_words import OUTPUT_LIMIT
 from incumbent.lifecycle.posix.launcher import PosixLauncher, run_blocking
 from incumbent.lifecycle.record import Build
 from incumbent.lifecycle.settings import Worker
@@ -114,7 +115,7 @@ def test_what_a_child_said_stays_where_the_log_cannot_be_written(worker: Worker)
     early = logs / "early.log"
     early.write_text("x" * 9000)
     process = child_process.Process(None, socket.socket(), str(early))
-    assert process.last_output(str(logs / "worker.log")) == "x" * child_process.OUTPUT_LIMIT
+    assert process.last_output(str(logs / "worker.log")) == "x" * OUTPUT_LIMIT
     assert early.exists()
     process.pipe.close()
 
