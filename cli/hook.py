@@ -25,6 +25,7 @@ FIRST_S = 0.1  # for the first question: who does not answer it may be silent, s
 ANSWER = b"{}\n"
 # Of these the host reads stdout as something else, such as the path of a worktree.
 STDOUT_IS_DATA = frozenset({"WorktreeCreate"})
+HOSTS = ("claude", "codex", "gemini")
 
 _READ_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 16
@@ -33,7 +34,7 @@ _PIPE_BYTES = 1 << 16
 def quick(
     given: dict[str, str], rest: list[str], make: "Callable[..., Worker]", last: bool = False
 ) -> int:
-    """Do what `[--data-dir D] [--port P] [--json] hook EVENT` asks; 0 whatever happens.
+    """Do what `[--data-dir D] [--port P] [--json] hook EVENT [--for HOST]` asks; give 0.
 
     `given` and `rest` are what `split` makes of the words. A hook's caller takes exit code 2 as an
     order to block: so a usage error is told on stderr only, and stdout has its one object all the
@@ -42,15 +43,16 @@ def quick(
     began = monotonic()
     signals = Signals()
     nowhere_to_talk()
+    answer = b""
     try:
-        _fire(given, rest, make, began, signals)
+        answer = _fire(given, rest, make, began, signals)
     except _UnusableError as error:
         tell(str(error))
     except BaseException as error:  # a hook never breaks its caller
         tell(f"the event is lost: {type(error).__name__}: {error}")
     try:
         if STDOUT_IS_DATA.isdisjoint(rest):
-            os.write(1, ANSWER)
+            os.write(1, answer or ANSWER)
     except OSError:
         pass  # nobody reads it
     if last:
@@ -70,10 +72,15 @@ def _fire(
     make: "Callable[..., Worker]",
     began: float,
     signals: Signals,
-) -> None:
-    usage = f"usage: {command()} hook EVENT, with one JSON object on stdin"
+) -> bytes:
+    """Bring one event to its end, or keep it; give the line that the app answered the host, if any.
+
+    Raises _UnusableError.
+    """
+    usage = f"usage: {command()} hook EVENT [--for HOST], with one JSON object on stdin"
     if "trouble" in given:
         raise _UnusableError(f"{given['trouble']}; the event is lost. {usage}")
+    host = _host(rest) if len(rest) > 2 else ""
     if len(rest) != 2 or rest[0] != "hook" or rest[1][:1] in ("", "-"):
         raise _UnusableError(usage)
     deadline = began + _budget() * (1 - RESERVE)
@@ -91,12 +98,31 @@ def _fire(
         tell(str(error))
         _told_where(event, folder)
         event.let_go()
-        return
+        return b""
     done = signals.during(lambda: _brought(worker, event, deadline, signals))
     if event is not None:
         if not done and not event.ended:
             _told_where(event, worker.path("spool"))
         event.let_go()
+        if b'"hook"' in event.answer and host in ("", *HOSTS):
+            from .hook_answer import printed  # most apps have nothing to say
+
+            return printed(event.answer, rest[1], host)
+    return b""
+
+
+def _host(rest: list[str]) -> str:
+    """Take `--for HOST` out of the words; give the host, "" for none. An unknown one is told."""
+    for place, word in enumerate(rest):
+        option, equals, host = word.partition("=")
+        if option == "--for":
+            after = place + 1 if equals else place + 2
+            host = host or " ".join(rest[place + 1 : after])
+            del rest[place:after]
+            if host not in HOSTS:
+                tell(f"--for takes {', '.join(HOSTS)}, not {host!r}: the answer is {{}}")
+            return host or "?"
+    return ""
 
 
 def _spool_beside(error: Exception) -> str:

@@ -190,7 +190,7 @@ class Drain:
 
     async def _lane(self, names: list[Name]) -> None:
         """Give these events to the app one after the other, as far as none has to wait."""
-        held = set(self._held)
+        held = self._held - {names[0].session}  # what of it has to wait is behind these
         run: list[Name] = []
         try:
             while names and not self._stopping.is_set() and names[0].session not in held:

@@ -82,7 +82,7 @@ class Hooks:
 
     def begin(self, event: str, **popen: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "incumbent.cli", "hook", event],
+            [sys.executable, "-m", "incumbent.cli", "hook", event, *popen.pop("words", [])],
             env=self.world.environment(self.app) | self.settings | popen.pop("env", {}),
             stdin=popen.pop("stdin", subprocess.PIPE),
             stdout=subprocess.PIPE,
@@ -585,6 +585,8 @@ def test_who_writes_without_end_is_not_read_beyond_the_deadline(world: World, ho
         ["hook", "X", "--data-dir"],
         ["hook", "X", "--port="],
         ["hook", "--bogus", "X"],
+        ["hook", "--for", "claude"],
+        ["hook", "X", "Y", "--for", "claude"],
         ["hook", "-h"],
         ["hook", ""],
     ],
@@ -654,6 +656,10 @@ async def app(scope, receive, send):
         status = 500
     if said["event"] == "Wrong":
         status = 422
+    if said["event"] == "Asking":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        payload = json.dumps(said["payload"]).encode()
+        return await send({"type": "http.response.body", "body": payload})
     if status:
         await send({"type": "http.response.start", "status": status, "headers": []})
         return await send({"type": "http.response.body", "body": b""})
@@ -737,6 +743,41 @@ def test_an_event_that_the_app_refuses_at_once_is_set_aside_with_the_reason(worl
     assert f"the event is set aside in {aside}" in fired.talk
     assert json.loads(Path(aside).read_bytes())["event"] == "Wrong"
     assert hooks.kept() == []
+
+
+# The app's answer.
+
+CONTEXT = {"hookSpecificOutput": {"hookEventName": "Asking", "additionalContext": "ä"}}
+
+
+@pytest.mark.parametrize("cold", [False, True], ids=["healthy", "cold"])
+def test_what_the_app_answers_the_hook_is_printed(world: World, cold):
+    hooks = Hooks(world, choosy(world))
+    if not cold:
+        world.ensure(hooks.app)
+    fired = hooks.fire("Asking", json.dumps({"hook": CONTEXT}).encode(), words=["--for", "claude"])
+    assert fired.code == 0
+    assert json.loads(fired.out) == CONTEXT
+    assert hooks.kept() == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "words", "talk"),
+    [
+        ({"hook": 7}, [], "no JSON object"),
+        ({"hook": {"systemMessage": "x" * 70_000}}, [], "over 65536 bytes"),
+        ({"hook": {"suppressOutput": True}}, ["--for=codex"], "codex does not take"),
+        ({"hook": CONTEXT}, ["--for", "emacs"], "--for takes claude, codex, gemini, not 'emacs'"),
+        ({"hook": CONTEXT}, ["--for"], "--for takes claude, codex, gemini, not ''"),
+    ],
+    ids=["number", "long", "codex", "unknown", "none"],
+)
+def test_an_answer_that_will_not_do_leaves_the_constant_one(world: World, payload, words, talk):
+    hooks = Hooks(world, choosy(world))
+    world.ensure(hooks.app)
+    fired = hooks.fire("Asking", json.dumps(payload).encode(), words=words)
+    assert_answers(fired)
+    assert talk in fired.talk
 
 
 # A worker that does not answer.

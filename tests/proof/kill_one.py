@@ -24,6 +24,12 @@ def looked_at(name: str, ignored: frozenset[str], limit: int | None) -> dict[str
                 bounds._replace(limit=limit or bounds.limit), ignored
             )._asdict()
             return told | {"story": list(told["story"])}
+    from . import spool_world
+
+    for spool_bounds in spool_world.CONFIGURATIONS:
+        if spool_bounds.name == name:
+            report = spool_world.explore(spool_bounds, ignored)._asdict()
+            return report | {"story": list(report["story"])}
     from .configurations import CONFIGURATIONS
     from .mutants.worlds import extra
     from .summary import explore

@@ -40,7 +40,7 @@ def page(
     ]
     figures += [
         f"| {row.engine} | {row.configuration} | {row.states:,} | {row.depth} | "
-        f"{'yes' if row.exhausted else 'no'} | {row.seconds:.1f} |"
+        f"{row.how_far} | {row.seconds:.1f} |"
         for row in searched
     ]
     seen = sum(outcome.explorer.killed for outcome in outcomes)
@@ -90,7 +90,7 @@ def told_of(counterexamples: Sequence[str]) -> list[str]:
     return lines + [f"| {name} | {what} |" for name, what in said if what != "as predicted"]
 
 
-ENGINES = ("drivers", "lock", "SPIN")
+ENGINES = ("drivers", "lock", "spool", "SPIN")
 
 
 def stale(text: str) -> list[str]:

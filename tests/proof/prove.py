@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from ..spin import runner
 from ..spin import suite as spin
-from . import kill, lock_world, page
+from . import kill, lock_world, page, spool_world
 from .configurations import COSTS, NAMED, SHORT
 from .coverage import missing
 from .mutants import FAULTS
@@ -29,7 +29,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 PARTS = 3
-DRIVERS, LOCK, SPIN = "drivers", "lock", "SPIN"
+DRIVERS, LOCK, SPOOL, SPIN = "drivers", "lock", "spool", "SPIN"
 LEVELS = (
     (
         "schedules by chance, the simulator against the kernel, conformance",
@@ -65,6 +65,11 @@ class Row(NamedTuple):
         """Whether everything was visited and nothing broke."""
         return self.exhausted and not self.broken
 
+    @property
+    def how_far(self) -> str:
+        """Whether everything was visited; of the spool it is chance that draws the orders."""
+        return "no" if not self.exhausted else "by chance" if self.engine == SPOOL else "yes"
+
 
 class Seeded(NamedTuple):
     """What SPIN said of one seeded fault."""
@@ -89,7 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     troubles += [
         f"{r.engine}: {r.configuration}: {r.broken or 'limit hit'}" for r in rows if not r.ok
     ]
-    troubles += missing(row.summary for row in rows if row.summary is not None)
+    beside = {"I18" for row in rows if row.engine == SPOOL}
+    troubles += missing((row.summary for row in rows if row.summary is not None), beside)
     seeded, trouble = _seeded_in_spin(given.short, given.jobs)
     troubles += trouble
     outcomes, clean, trouble = _killed(given.short, given.part, given.write, rows)
@@ -161,6 +167,7 @@ def _searched(short: bool, jobs: int) -> list[Row]:
             work.append((COSTS.get(name, 1), DRIVERS, name))
     work += [(1, DRIVERS, world.name) for world in extra()]
     work += [(15 if b.name == "lock-3" else 2, LOCK, b.name) for b in lock_world.CONFIGURATIONS]
+    work += [(5, SPOOL, bounds.name) for bounds in spool_world.CONFIGURATIONS]
     lacking = runner.missing()
     if lacking:
         _loudly(f"the second opinion is SKIPPED: no {lacking} here; apt-get install {lacking}")
@@ -181,9 +188,13 @@ def _searched(short: bool, jobs: int) -> list[Row]:
 
 def _search(what: tuple[str, str]) -> Row:
     engine, name = what
-    if engine == LOCK:
-        [bounds] = [b for b in lock_world.CONFIGURATIONS if b.name == name]
-        seen = lock_world.explore(bounds)
+    if engine in (LOCK, SPOOL):
+        if engine == LOCK:
+            [bounds] = [b for b in lock_world.CONFIGURATIONS if b.name == name]
+            seen = lock_world.explore(bounds)
+        else:
+            [orders] = [b for b in spool_world.CONFIGURATIONS if b.name == name]
+            seen = spool_world.explore(orders)
         broken = f"{seen.invariant} {seen.what}".strip()
         figures = (seen.states, seen.depth, seen.exhausted, seen.seconds)
         return Row(engine, name, *figures, broken, seen.story)
@@ -201,7 +212,7 @@ def _search(what: tuple[str, str]) -> Row:
 
 def told(row: Row) -> str:
     """Give one line of the table."""
-    exhausted = "yes" if row.exhausted else "no"
+    exhausted = row.how_far
     word = f"  {row.broken}" if row.broken else "" if row.exhausted else "  LIMIT HIT"
     return (
         f"{row.engine:8} {row.configuration:62} {row.states:>9,} {row.depth:>6}  "

@@ -8,8 +8,9 @@ from .handover import HANDOVER
 from .locking import LOCKING
 from .posix import POSIX_FAULTS
 from .spawning import SPAWNING
+from .spool import SPOOLING
 from .verdicts import VERDICTS
 
-FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *POSIX_FAULTS, *GROUND)
+FAULTS = (*LOCKING, *SPAWNING, *HANDOVER, *VERDICTS, *POSIX_FAULTS, *GROUND, *SPOOLING)
 
 __all__ = ["FAULTS", "Edit", "Fault"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ...isolation import REPOSITORY
-from ...proof import kill, page
+from ...proof import kill, page, spool_world
 from ...proof.lock_world import CONFIGURATIONS
 from ...proof.mutants import FAULTS, Edit, Fault
 from ...proof.mutants.fault import MisfitError, edited, seed
@@ -16,7 +16,7 @@ from ...proof.mutants.worlds import names
 
 DESIGN = 20
 # 12 is replaced by 26 to 29; 25 is of old workers.
-RULES = frozenset({*range(1, 32), 34, 35, 40}) - {12, 25}
+RULES = frozenset({*range(1, 32), 34, 35, 40, 41, 42}) - {12, 25}
 LEAST = 36
 
 
@@ -70,7 +70,7 @@ def test_every_fault_has_a_second_level_that_exists():
 
 
 def test_every_configuration_that_a_fault_names_exists():
-    known = names() | {bounds.name for bounds in CONFIGURATIONS}
+    known = names() | {bounds.name for bounds in (*CONFIGURATIONS, *spool_world.CONFIGURATIONS)}
     for each in FAULTS:
         assert set(each.configurations) <= known, each.name
 

@@ -325,6 +325,15 @@ def suspects(case: Case, *ns: Any) -> None:
         kept.take([name], ())
 
 
+def test_suspects_of_one_session_come_one_after_the_other(case: Case):
+    for n in range(3):
+        case.keep(n, session_key("s"))
+    kept = KeptEvents(case.spool)
+    kept.take(kept.waiting(), ())
+    assert case.until_sent(3) == [0, 1, 2]
+    assert case.waiting() == []
+
+
 def test_what_was_in_hand_at_a_death_has_the_app_alone(case: Case):
     suspects(case, "x", "y", "z")
     for n in range(20):
