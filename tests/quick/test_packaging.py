@@ -57,7 +57,7 @@ def distributions(names: set[str]) -> set[str]:
 
 
 def test_what_the_shipped_code_imports_is_declared():
-    of_the_sdk = {"mcp", "mcp-types", "anyio"}  # what cli/mcp_stdio.py imports once `mcp` is there
+    of_the_sdk = {"mcp", "mcp-types", "anyio"}  # what server/mcp imports once `mcp` is there
     assert "mcp" in declared("mcp")
     assert distributions(imported()) - of_the_sdk <= set(declared()) | set(declared("reload"))
 
