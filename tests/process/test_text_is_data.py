@@ -52,6 +52,7 @@ TYPED_AFTER: dict[str, list[list[str]]] = {
     "restart": [["--timeout", "0.5"], ["--timeout", TYPED]],
     "run": [[]],
     "mcp": [[]],
+    "setup": [["claude"], ["gemini", "--remove"], [TYPED]],
     "diagrams": [["--check", TYPED]],
     "build-and-sync": [[TYPED], ["project"]],
     "uninstall": [[]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -30,7 +31,7 @@ class Server:
 
     def _serve(self) -> None:
         connection, _ = self._listener.accept()
-        with connection:
+        with connection, contextlib.suppress(ConnectionError):  # the asker may go at any time
             while b"\r\n\r\n" not in self.heard:
                 self.heard += connection.recv(65536)
             for piece in self._pieces:
