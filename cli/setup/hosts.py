@@ -29,6 +29,7 @@ class Host(NamedTuple):
     left_out: Mapping[str, str]
     matched: frozenset[str]  # those where a matcher names the tools
     said: tuple[str, ...]  # what a user would not guess
+    shorter: Mapping[str, int] = {}  # seconds, where the host allows no more
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ class Host(NamedTuple):
     def entry(self, event: str, command: str) -> dict[str, Any]:
         """Give what stands in its list of hooks for one event."""
         hook: dict[str, Any] = {"type": "command", "command": command}
-        hook["timeout"] = TIMEOUT_S * self.unit
+        hook["timeout"] = self.shorter.get(event, TIMEOUT_S) * self.unit
         if event in self.passing:
             hook["async"] = True
         matcher = {"matcher": "*"} if event in self.matched else {}
@@ -105,8 +106,9 @@ CODEX = Host(
     (
         "it runs no hook that you have not trusted, and says nothing: start it and trust them "
         "when it asks, or by /hooks",
-        "it ends the hook of SessionEnd after 3 s, whatever is written here",
+        "it ends the hook of SessionEnd after 3 s: the event is kept by then",
     ),
+    {"SessionEnd": 3},
 )  # fmt: skip
 GEMINI = Host(
     "gemini",

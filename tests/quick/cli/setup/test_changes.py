@@ -94,7 +94,7 @@ def test_from_nothing_to_hooks_and_back_to_nothing(home: Home, host: Host):
         (entry,) = entries
         (hook,) = entry["hooks"]
         assert hook["command"] == f"worker-service hook {event} --for {host.name}"
-        assert hook["timeout"] == 15 * host.unit
+        assert hook["timeout"] == host.shorter.get(event, 15) * host.unit
         assert ("async" in hook) == (event in host.passing)
     text = Path(servers).read_text()
     named = tomllib.loads(text)["mcp_servers"] if host is CODEX else json.loads(text)["mcpServers"]
