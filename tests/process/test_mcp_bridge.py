@@ -137,8 +137,14 @@ def test_the_tools_of_an_author_stand_beside_our_own(authored: Agent, mode):
 def test_a_client_that_comes_later_is_told_what_the_author_says(world: World, authored: Agent):
     world.ensure(authored.app)
     bridge = Raw(world, authored.app)
-    said = bridge.ask("initialize", protocolVersion="2025-11-25", capabilities={})["result"]
-    assert said["serverInfo"]["name"] == "authored"
+
+    def greeted() -> dict[str, Any] | None:
+        """Give the greeting, once it is the author's: until then it is the bridge's own."""
+        greeting = bridge.ask("initialize", protocolVersion="2025-11-25", capabilities={})
+        found: dict[str, Any] = greeting["result"]
+        return found if found["serverInfo"]["name"] == "authored" else None
+
+    said = eventually(greeted, "the author's server is loaded", RUN_S)
     assert said["instructions"].startswith("The author's own words.\n\nincumbent keeps exactly one")
     assert "listChanged" not in said["capabilities"]["tools"]
     bridge.end()
@@ -164,10 +170,10 @@ def test_a_call_that_is_cancelled_ends_in_the_worker(world: World, authored: Age
         bridge.ask("initialize", protocolVersion="2025-11-25", capabilities={})
     call = {"name": "endless", "arguments": {}} | ({"_meta": meta} if meta else {})
     bridge.say({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": call})
-    eventually((world.data_dir / "endless").exists, "the tool is called")
+    eventually((world.data_dir / "endless").exists, "the tool is called", RUN_S)
     cancelled = {"requestId": 7}
     bridge.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled})
-    eventually((world.data_dir / "ended").exists, "the tool is ended")
+    eventually((world.data_dir / "ended").exists, "the tool is ended", RUN_S)
     assert bridge.ask("ping", 8)["id"] == 8  # nothing came for the call
     bridge.end()
 
@@ -204,7 +210,7 @@ def test_the_bridge_is_small_and_answers_before_there_is_a_worker(world: World, 
     greeted = raw.ask("initialize", protocolVersion="2025-11-25", capabilities={})["result"]
     assert greeted["serverInfo"]["name"] == "incumbent"
     assert [tool["name"] for tool in raw.ask("tools/list", 2)["result"]["tools"]] == OWN
-    eventually(lambda: world.seen().kind == "serving", "it serves")
+    eventually(lambda: world.seen().kind == "serving", "it serves", RUN_S)
     assert raw.ask("tools/call", 3, name="status")["result"]["structuredContent"]["running"]
     raw.say(
         {
