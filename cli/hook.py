@@ -74,6 +74,8 @@ def _fire(
     usage = f"usage: {command()} hook EVENT, with one JSON object on stdin"
     if "trouble" in given:
         raise _UnusableError(f"{given['trouble']}; the event is lost. {usage}")
+    if len(rest) == 4 and rest[2] == "--for":
+        rest = rest[:2]  # every host goes on at the same answer
     if len(rest) != 2 or rest[0] != "hook" or rest[1][:1] in ("", "-"):
         raise _UnusableError(usage)
     deadline = began + _budget() * (1 - RESERVE)
