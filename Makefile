@@ -9,7 +9,7 @@ SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py 
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test check docs fast quick pythons prove prove-short mutants drill-crossfire bench diagrams clean
+.PHONY: demo test check docs fast quick pythons prove prove-short mutants drill-crossfire drill-hosts bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -39,6 +39,9 @@ mutants: $(STAMP)
 
 drill-crossfire: $(STAMP)
 	@$(BIN)/python -m tests.crossfire
+
+drill-hosts: $(STAMP)
+	@$(BIN)/python -m tests.hosts
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --peers --json tests/benchmarks/results.json

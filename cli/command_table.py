@@ -13,6 +13,7 @@ COMMANDS = {
     "run": ("becomes the worker itself, in the foreground", "verbs.run"),
     "hook": ("delivers one event, one JSON object on stdin, to the worker", "hook"),
     "mcp": ("serves an agent's tools on stdio (Model Context Protocol)", "verbs.mcp"),
+    "setup": ("writes hooks with an MCP entry for claude, codex or gemini", "verbs.setup"),
     "trace": ("shows the journal of transitions, or checks it", "verbs.trace"),
     "diagrams": ("draws the state machines from their tables", "verbs.diagrams"),
     "build-and-sync": (

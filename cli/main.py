@@ -31,9 +31,27 @@ def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = name
         else:
             code: int = hook.quick(given, rest, worker, last=argv is None)
             return code
+    if rest == ["mcp"] and "json" not in given and "trouble" not in given:
+        served = _served(given, worker)
+        if served is not None:
+            return served
     from .dispatch import guarded
 
     return guarded(given, rest, worker, typed=argv is None)
+
+
+def _served(given: "dict[str, str]", worker: "Callable[..., Worker]") -> int | None:
+    """Serve an agent's client, which waits for the first answer; None where something is wrong."""
+    from incumbent.lifecycle.errors import IncumbentError
+
+    from .arguments import places
+
+    stdio = __import__("incumbent.cli.mcp.stdio", fromlist=["serve"])
+    try:
+        code: int = stdio.serve(worker(**places(given)))
+        return code
+    except IncumbentError:
+        return None  # whoever has the words for it meets it again
 
 
 if __name__ == "__main__":

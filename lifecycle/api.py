@@ -1,5 +1,6 @@
 """The public calls: ensure_running, restart, stop, status."""
 
+import sys
 from time import monotonic
 
 from .client.fast_path import FastPath, probe_worker
@@ -35,6 +36,8 @@ def start(
 
 
 def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = False) -> "Health":
+    if "incumbent.server.main" in sys.modules:
+        _check_not_blocking(worker)
     began = monotonic()
     deadline = began + (worker.timeout if timeout is None else timeout)
     patience = PATIENCE_S if timeout is None else timeout
@@ -53,6 +56,21 @@ def _ensured(worker: Worker, timeout: float | None, origin: str, person: bool = 
         return ensured
     finally:
         fast_path.close()
+
+
+def _check_not_blocking(worker: Worker) -> None:
+    """Raise InsideWorkerError for a call by which the worker's event loop would wait for itself."""
+    import asyncio
+    import os
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return  # a thread of the worker's may wait
+    if os.path.realpath(os.environ.get("INCUMBENT_DATA_DIR", "")) == worker.data_dir:
+        from .errors import InsideWorkerError
+
+        raise InsideWorkerError(worker.name)
 
 
 async def ensure_running_async(

@@ -44,6 +44,20 @@ class SettingsFileError(SettingsError):
         return f"{self.finding}; mend it, then run `{command()} start`"
 
 
+class InsideWorkerError(IncumbentError):
+    """A worker's own event loop asks for that worker, which could not answer meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"this is the worker of {self.name} itself, so it runs; in a handler that is async, "
+            "call `await ensure_running_async()`, which does not block it"
+        )
+
+
 class FilesError(IncumbentError):
     """A file of ours could not be used for another reason than being contended."""
 

@@ -41,21 +41,20 @@ class Worker:
 
     Arguments win over `INCUMBENT_*` variables, these over `settings.json` in the data dir, this
     over the defaults. `app` is `module:attribute`; `host` one literal address; timeouts are in
-    seconds; `timeout` is how long one `ensure_running()`, `restart()` or `stop()` may take; a
-    worker whose event loop stands still for `hang_timeout` ends, one that is unused for
-    `idle_timeout` stops, one that grows beyond `max_memory` bytes restarts; 0 is never. With
-    `events="open"` any program of this user may write and read events; `keep_events` says how long
-    the built-in app keeps them. A settings file names no `python`; one that can't be read is
-    refused, with its line. `pass_env` are names, or beginnings such as `MYTOOL_*`, of variables
-    that the app gets too. In the environment of another name's worker the `INCUMBENT_*` variables
-    are that worker's, so don't count. Raises SettingsError for a value that can't be, TrustError
-    for a data dir not this user's alone.
+    seconds; `timeout` is that of one `ensure_running()`, `restart()` or `stop()`; a worker whose
+    event loop stands still for `hang_timeout` ends, one that is unused for `idle_timeout` stops,
+    one that grows beyond `max_memory` bytes restarts; 0 is never. With `events="open"` any program
+    of this user may write and read events; `keep_events` says how long the built-in app keeps them.
+    `mcp` is an MCP server as `module:attribute`, or `app` where the app serves `/mcp`. A settings
+    file names no `python`. `pass_env` are names, or beginnings such as `MYTOOL_*`, of variables
+    that the app gets too. In another name's worker the `INCUMBENT_*` variables don't count. Raises
+    SettingsError for a value that can't be, TrustError for a data dir not this user's alone.
     """
 
     __slots__ = (
         "app", "data_dir", "drain_timeout", "environ", "events", "handover", "hang_timeout",
-        "host", "idle_timeout", "keep_events", "lock_timeout", "log_level", "max_memory", "name",
-        "notices", "pass_env", "port", "python", "start_timeout", "timeout", "version",
+        "host", "idle_timeout", "keep_events", "lock_timeout", "log_level", "max_memory", "mcp",
+        "name", "notices", "pass_env", "port", "python", "start_timeout", "timeout", "version",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +77,7 @@ class Worker:
         max_memory: int | str | None = None,
         events: str | None = None,
         keep_events: str | None = None,
+        mcp: str | None = None,
         timeout: float | None = None,
         pass_env: "str | Iterable[str] | None" = None,
         environ: "Mapping[str, str] | None" = None,
@@ -139,6 +139,7 @@ class Worker:
         self.max_memory: int = pick("max_memory", max_memory, 0, lambda a: _amounts().size(a))
         self.events: str = pick("events", events, PROVED, _one_of((PROVED, OPEN)))
         self.keep_events: str = pick("keep_events", keep_events, KEPT, lambda a: _amounts().kept(a))
+        self.mcp: str = pick("mcp", mcp or None, "", lambda m: m if m == "app" else _app(m))
         self.timeout: float = pick("timeout", timeout, self.run_budget, _seconds)
         self.pass_env: tuple[str, ...] = pick("pass_env", pass_env, (), _variables)
         if file:
@@ -256,8 +257,7 @@ def _app(value: object) -> str:
 def _version(value: object) -> str:
     from .versions import parse, plain  # the install's own version is not checked
 
-    text = str(value)
-    if not plain(text):
+    if not plain(text := str(value)):
         parse(text)
     return text
 

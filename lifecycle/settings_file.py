@@ -37,6 +37,11 @@ KEYS = (
         "how long the built-in app keeps events, and how much; 0 is for ever",
     ),
     ("timeout", "50", "seconds that one start, restart or stop may take"),
+    (
+        "mcp",
+        '"mytool.tools:server"',
+        "an MCP server of yours; app, where the app serves /mcp itself",
+    ),
     ("pass_env", '"MYTOOL_*,AWS_PROFILE"', "further variables that the app gets, or beginnings"),
 )
 # Going on with another value of these is another place, or another app over the same data.

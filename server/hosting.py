@@ -82,7 +82,7 @@ class Hosting:
             if expected and not same(loaded.version, expected):
                 error = f"the code says version {loaded.version}, the record says {expected}"
                 return self._failed("wrong_version", error)
-            self.hosted_app = HostedApp(report, self._names(), loaded.app)
+            self.hosted_app = HostedApp(report, self._names(), loaded.app, self._worker.mcp)
         except AppError as error:
             return self._failed("app_failed", str(error))
         return StepResult("imported")

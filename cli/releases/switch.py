@@ -94,6 +94,7 @@ def worker_for(worker: Worker, release: Release) -> Worker:
         hang_timeout=worker.hang_timeout,
         timeout=worker.timeout,
         pass_env=worker.pass_env,
+        mcp=worker.mcp,
         environ=environment,
     )
 

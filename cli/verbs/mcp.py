@@ -6,7 +6,7 @@ import argparse
 
 from incumbent.lifecycle.settings import Worker
 
-from ..mcp_stdio import serve
+from ..mcp.stdio import serve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -29,12 +29,14 @@ REFUSAL_HEADER = "incumbent-refusal"  # with the word of a refusal that is not t
 PROVE_AGAIN = "prove-again"  # the worker does not know the connection, which it was given
 SCHEME = "Incumbent"  # of the Authorization of an ask, of an event
 EVENTS_LIMIT_BYTES = 20_000_000  # of a page: 8 MB of payloads, or one event of 16 MB
+MCP_PATH = "/mcp"
 
 # What a hash is for, at most 16 bytes: none is good for anything else.
 QUESTION = b"incumbent who"
 REPORT = b"incumbent report"
 ASK = b"incumbent ask"
 EVENT = b"incumbent event"
+MCP = b"incumbent mcp"
 
 
 class UnprovedError(Exception):
@@ -62,6 +64,13 @@ def event_hash(
     """Give what proves that events are written or read by one of ours, whatever app is hosted."""
     fields = method.encode(), target, address, os.fsencode(data_dir), nonce, body
     return keyed_hash(secret, EVENT, *fields)
+
+
+def mcp_hash(
+    secret: str, method: str, address: bytes, data_dir: str, nonce: bytes, body: bytes
+) -> str:
+    """Give what proves that a message for the worker's MCP server is of one of ours."""
+    return keyed_hash(secret, MCP, method.encode(), address, os.fsencode(data_dir), nonce, body)
 
 
 def same_secret(given: bytes, due: str) -> bool:

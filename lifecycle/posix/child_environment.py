@@ -70,6 +70,8 @@ def settings_of(worker: Worker) -> dict[str, str]:
         settings["INCUMBENT_EVENTS"] = OPEN
     if worker.keep_events != KEPT:
         settings["INCUMBENT_KEEP_EVENTS"] = worker.keep_events
+    if worker.mcp:
+        settings["INCUMBENT_MCP"] = worker.mcp
     return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Any, Protocol
 
-from incumbent.lifecycle.client.proof import ASK, address_bytes, keyed_hash
+from incumbent.lifecycle.client.proof import ASK, MCP_PATH, address_bytes, keyed_hash
 from incumbent.lifecycle.drivers.ports import RECYCLE, RESTART, SHUTDOWN
 from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.machine import states
@@ -18,6 +18,7 @@ from incumbent.lifecycle.machine import states
 from .admission import Admission
 from .answers import Answer, Asgi, answering, refusal, say, whole_body
 from .events import EventsGate, is_events
+from .mcp_gate import McpGate
 from .proving import Proofs, Question, told
 
 HEALTH = "/api/health"
@@ -86,11 +87,16 @@ class WorkerControl(Protocol):
 class Endpoints:
     """An ASGI app that lets in our own only, and holds requests until it is open."""
 
-    def __init__(self, control: WorkerControl, hosts: frozenset[bytes]) -> None:
+    def __init__(
+        self, control: WorkerControl, hosts: frozenset[bytes], mcp: Asgi | None = None
+    ) -> None:
         self._control = control
         self._admission = Admission(hosts)
         self._proofs = Proofs(lambda: control.token)
         self._events = EventsGate(self._proofs, lambda: control.health().data_dir)
+        self._mcp: Asgi | None = None
+        if mcp is not None:
+            self._mcp = McpGate(self._proofs, lambda: control.token, lambda: control.health(), mcp)
         self._opened = asyncio.Event()
         self._hosted: Asgi | None = None
         self._pages: Asgi | None = None
@@ -132,6 +138,8 @@ class Endpoints:
             return self._held
         if not self._control.had_data:
             return answering(_GONE)
+        if self._mcp is not None and scope["path"] == MCP_PATH:
+            return self._mcp
         return self._hosted if scope.get("method", "GET") in READING else self._changing
 
     async def _held(self, scope: Any, receive: Any, send: Any) -> None:

@@ -54,9 +54,7 @@ class EventsGate:
         if why is not None:
             await say(scope, send, refusal(401, *why))
         else:
-            await app(
-                scope, _once_more(body, receive) if scope["type"] == "http" else receive, send
-            )
+            await app(scope, once_more(body, receive) if scope["type"] == "http" else receive, send)
 
 
 def is_events(path: str) -> bool:
@@ -64,7 +62,7 @@ def is_events(path: str) -> bool:
     return path.startswith(EVENTS_PATH) and path[len(EVENTS_PATH) :][:1] in ("", "/")
 
 
-def _once_more(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
+def once_more(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
     """Give a `receive` that gives a body which was read already, then what else comes."""
     given = False
 

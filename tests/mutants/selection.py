@@ -58,8 +58,8 @@ BESIDE = {
     "cli": (
         "tests/quick/cli",
         "tests/process/test_hook.py tests/process/test_status.py tests/process/test_doctor.py "
-        "tests/process/test_mcp.py tests/process/test_build.py tests/process/test_first_run.py "
-        "tests/process/test_text_is_data.py",
+        "tests/process/test_mcp.py tests/process/test_mcp_bridge.py tests/process/test_build.py "
+        "tests/process/test_first_run.py tests/process/test_text_is_data.py",
     ),
 }
 

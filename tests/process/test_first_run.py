@@ -97,9 +97,11 @@ def test_the_very_first_json_of_a_command_is_one_object(machine: Machine, name):
     words = [name]
     if name == "build-and-sync":
         words.append(str(machine.project("1.0.0")))
+    if name == "setup":
+        words.append("claude")
     code, out, talk = machine.run("--json", *words)
     said = one_object(out)
-    nothing_to_do = {"status": 3, "page": 1, "uninstall": 1}
+    nothing_to_do = {"status": 3, "page": 1, "uninstall": 1, "setup": 1}
     assert code in (0, nothing_to_do.get(name)), talk
     assert said.get("ok", said.get("running")) is (code == 0)
     assert ("first run" in talk) == (name in LAUNCHING)

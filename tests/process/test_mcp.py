@@ -10,15 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import mcp_types as types
 import pytest
-from mcp import ClientSession, StdioServerParameters, stdio_client
+from mcp import StdioServerParameters, stdio_client
+from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
-from incumbent.cli import mcp_bridge
+from incumbent.lifecycle import mcp_tools
 
 from ..world import RUN_S, App, World, eventually
 from .test_hook import Hooks, recording
@@ -26,21 +26,47 @@ from .test_hook import Hooks, recording
 pytestmark = pytest.mark.process
 
 MCP = (sys.executable, "-m", "incumbent.cli", "mcp")
-LOUD = """
-import os, subprocess, sys
-from incumbent.cli import mcp_stdio
-from incumbent.cli.main import main
-from incumbent.cli.mcp_bridge import Tool
+AUTHORED = """
+import asyncio, os, subprocess, sys
+from mcp.server.mcpserver import Context, MCPServer
 
-def loud(worker, given):
+server = MCPServer("authored", instructions="The author's own words.")
+
+@server.tool()
+def pid() -> int:
+    return os.getpid()
+
+@server.tool()
+async def steps(ctx: Context) -> str:
+    for done in (1, 2, 3):
+        await ctx.report_progress(done, 3)
+    return "done"
+
+@server.tool()
+async def endless() -> str:
+    here = os.environ["INCUMBENT_DATA_DIR"]
+    open(here + "/endless", "w").close()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        open(here + "/ended", "w").close()
+    return "never"
+
+@server.tool()
+def loud() -> str:
     print("by print", flush=True)
-    sys.stdout.write("by write")
+    sys.stdout.write("by write\\n")
     os.write(1, b"by descriptor\\n")
     subprocess.run(["echo", "by a child"], check=True)
-    return {"ok": True, "read": sys.stdin.read()}
+    return sys.stdin.read()
 
-mcp_stdio.TOOLS = (*mcp_stdio.TOOLS, Tool("loud", "prints", {}, False, loud))
-sys.exit(main(["mcp"]))
+@server.tool()
+def status() -> str:
+    return "hidden by the bridge's own"
+
+@server.resource("mem://kept")
+def kept() -> str:
+    return "kept text"
 """
 WITHOUT = """
 import sys
@@ -48,6 +74,12 @@ sys.modules["mcp"] = None
 from incumbent.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
+OWN = ["status", "restart", "recent_events", "trace"]
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+BRIDGE_LIMIT_KB = 15_000
 
 
 class Agent:
@@ -55,12 +87,13 @@ class Agent:
 
     def __init__(self, world: World, app: App, argv: tuple[str, ...] = MCP) -> None:
         self.world, self.app = world, app
+        self.mode: Any = "legacy"  # how the client begins: by a handshake, or by no handshake
         self.wire = world.sandbox.root / "wire"
         self.talk = world.sandbox.root / "talk"
         self._argv = argv
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[ClientSession]:
+    async def session(self) -> AsyncIterator[Client]:
         """Give a session of the SDK's own client."""
         server = StdioServerParameters(
             command="sh",
@@ -69,14 +102,10 @@ class Agent:
             cwd="/",
         )
         with open(self.talk, "w") as talk:
-            async with (
-                stdio_client(server, errlog=talk) as (read, write),
-                ClientSession(read, write) as session,
-            ):
-                await session.initialize()
+            async with Client(stdio_client(server, errlog=talk), mode=self.mode) as session:
                 yield session
 
-    def run(self, steps: Callable[[ClientSession], Coroutine[Any, Any, None]]) -> None:
+    def run(self, steps: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
         """Run a whole session, then hold each byte of it against the protocol."""
 
         async def whole() -> None:
@@ -95,7 +124,7 @@ def assert_protocol(wire: bytes) -> None:
         assert said["jsonrpc"] == "2.0", line
 
 
-async def told(session: ClientSession, name: str, **arguments: object) -> dict[str, Any]:
+async def told(session: Client, name: str, **arguments: object) -> dict[str, Any]:
     """Give the structured content of a tool's answer; fails when the tool did."""
     answer = await session.call_tool(name, arguments)
     assert not answer.is_error, answer
@@ -106,7 +135,7 @@ async def told(session: ClientSession, name: str, **arguments: object) -> dict[s
     return dict(answer.structured_content)
 
 
-async def refused(session: ClientSession, name: str, **arguments: object) -> str:
+async def refused(session: Client, name: str, **arguments: object) -> str:
     """Give the sentence of a tool that fails; fails when it does not."""
     answer = await session.call_tool(name, arguments)
     assert answer.is_error, answer
@@ -123,9 +152,9 @@ def agent(world: World) -> Agent:
 def test_a_whole_session_with_a_restart_in_the_middle(world: World, agent: Agent):
     hooks = Hooks(world, agent.app)
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         offered = (await session.list_tools()).tools
-        assert [tool.name for tool in offered] == ["status", "restart", "recent_events", "trace"]
+        assert [tool.name for tool in offered] == OWN
         assert (await told(session, "recent_events"))["events"] == []
         before = await told(session, "status")
         assert (before["running"], before["version"]) == (True, "1.0.0")
@@ -153,7 +182,7 @@ def test_a_whole_session_with_a_restart_in_the_middle(world: World, agent: Agent
 
 
 def test_the_server_brings_the_worker_up_before_it_is_asked(world: World, agent: Agent):
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         await asyncio.to_thread(eventually, lambda: world.seen().kind == "serving", "it serves")
         assert (await told(session, "status"))["running"]
 
@@ -166,7 +195,7 @@ def test_the_server_brings_the_worker_up_before_it_is_asked(world: World, agent:
 def test_a_session_survives_restarts_by_another_process(world: World, agent: Agent, strategy):
     world.settings["INCUMBENT_HANDOVER"] = strategy
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         pids = []
         for _ in range(2):
             await told(session, "recent_events")
@@ -182,7 +211,7 @@ def test_a_session_survives_restarts_by_another_process(world: World, agent: Age
 
 
 def test_a_worker_that_is_gone_is_brought_back_by_the_next_question(agent: Agent):
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         await told(session, "recent_events")
         pid = (await told(session, "status"))["pid"]
         os.kill(pid, signal.SIGKILL)
@@ -195,7 +224,7 @@ def test_a_worker_that_is_gone_is_brought_back_by_the_next_question(agent: Agent
 def test_a_stale_server_prefers_what_is_recorded_to_its_own_copy(world: World, agent: Agent):
     newer = recording(world, "2.0.0")
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         await told(session, "recent_events")
         assert (await told(session, "status"))["version"] == "1.0.0"
         done = await asyncio.to_thread(world.ensure, newer)
@@ -211,13 +240,13 @@ def test_a_stale_server_prefers_what_is_recorded_to_its_own_copy(world: World, a
 
 
 def test_the_server_answers_while_a_tool_waits(world: World, agent: Agent):
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         await told(session, "recent_events")
         pid = world.health().pid
         os.kill(pid, signal.SIGSTOP)
         try:
             waiting = asyncio.ensure_future(told(session, "recent_events"))
-            assert len((await session.list_tools()).tools) == 4
+            assert len((await session.list_tools()).tools) == len(OWN)
             assert (await told(session, "trace"))["trace"]
             assert not waiting.done()
         finally:
@@ -231,7 +260,7 @@ def test_a_restart_that_fails_is_a_tool_error_with_its_trace_and_the_next_comman
     world.ensure(recording(world))
     agent = Agent(world, world.app("2.0.0", "cannot be imported"))
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         answer = await session.call_tool("restart", {})
         assert answer.is_error
         assert answer.structured_content is not None
@@ -246,7 +275,7 @@ def test_a_restart_that_fails_is_a_tool_error_with_its_trace_and_the_next_comman
 def test_trouble_is_a_tool_error_that_names_the_next_command(world: World):
     agent = Agent(world, world.app("1.0.0"))
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         nothing_recorded = await refused(session, "recent_events")
         assert "`worker-service doctor`" in nothing_recorded
         assert "`timeout` is 'soon'" in await refused(session, "restart", timeout="soon")
@@ -259,26 +288,13 @@ def test_trouble_is_a_tool_error_that_names_the_next_command(world: World):
     agent.run(steps)
 
 
-def test_what_a_tool_prints_is_no_protocol(world: World):
-    agent = Agent(world, recording(world), (sys.executable, "-c", LOUD))
-
-    async def steps(session: ClientSession) -> None:
-        assert (await told(session, "loud"))["read"] == ""
-        await told(session, "status")
-
-    agent.run(steps)
-    for how in ("by print", "by write", "by descriptor", "by a child"):
-        assert how in agent.talk.read_text()
-        assert how.encode() not in agent.wire.read_bytes()
-
-
 def test_a_long_payload_is_shortened(world: World, agent: Agent):
     Hooks(world, agent.app).fire("Long", json.dumps({"text": "x" * 3_000_000}).encode())
 
-    async def steps(session: ClientSession) -> None:
+    async def steps(session: Client) -> None:
         (event,) = (await told(session, "recent_events"))["events"]
         assert event["letters"] > 3_000_000
-        assert len(event["shortened"]) == mcp_bridge.PAYLOAD_LETTERS
+        assert len(event["shortened"]) == mcp_tools.PAYLOAD_LETTERS
 
     agent.run(steps)
 
@@ -314,7 +330,7 @@ def test_a_signal_ends_the_server_at_once(world: World, agent: Agent, name):
     process = world.begin_process(list(MCP), agent.app)
 
     def looked() -> bool:
-        return any(line["pid"] == process.pid for line in world.events("worker_fits"))
+        return any(line["origin"] == "mcp" for line in world.events("worker_fits"))
 
     eventually(looked, "it serves")
     process.send_signal(getattr(signal, name))
@@ -333,17 +349,3 @@ def test_a_client_that_reads_no_more_ends_the_server(world: World, agent: Agent)
     process.stdin.close()
     assert process.wait(timeout=RUN_S) == 1
     assert process.stderr.read().endswith("incumbent: the MCP client does not read any more\n")
-
-
-@pytest.mark.parametrize("words", [("mcp",), ("--json", "mcp")], ids=" ".join)
-def test_without_the_sdk_one_sentence_names_the_way_to_it(world: World, words):
-    app = App(Path(os.sep), "1.0.0")
-    process = world.begin_process([sys.executable, "-c", WITHOUT, *words], app)
-    out, talk = process.communicate(timeout=RUN_S)
-    assert process.returncode == 1
-    assert talk == (
-        "worker-service: the MCP server needs the MCP SDK, version 2: "
-        "run `pip install 'incumbent[mcp]'`\n"
-    )
-    assert [json.loads(line)["ok"] for line in out.splitlines()] == [False] * (len(words) - 1)
-    assert not world.data_dir.exists()

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from incumbent.cli import mcp_bridge
 from incumbent.cli.command_table import COMMANDS
+from incumbent.cli.mcp import answers
 from incumbent.lifecycle import Worker
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.messages import LIMIT_LETTERS, printable, say
@@ -52,6 +52,7 @@ TYPED_AFTER: dict[str, list[list[str]]] = {
     "restart": [["--timeout", "0.5"], ["--timeout", TYPED]],
     "run": [[]],
     "mcp": [[]],
+    "setup": [["claude"], ["gemini", "--remove"], [TYPED]],
     "diagrams": [["--check", TYPED]],
     "build-and-sync": [[TYPED], ["project"]],
     "uninstall": [[]],
@@ -275,13 +276,12 @@ def test_an_agent_reads_text_only_of_what_went_wrong(hurried: World, capfd, monk
     for name, value in hurried.settings.items():
         monkeypatch.setenv(name, value)
     with answering(hurried.port, health(hurried, service=ENDLESS), REFUSAL):
-        mcp_bridge.bring_up(Worker())
-        for tool in mcp_bridge.TOOLS:
-            answer = mcp_bridge.answered(tool, Worker(), {ENDLESS: ENDLESS})
+        for name in answers.ACTS:
+            answer = answers.answered(name, Worker(), {ENDLESS: ENDLESS}, lambda *_: None)
             assert not answer["ok"]
-            assert_harmless(str(answer["error"]).encode(), tool.name)
-            answer = mcp_bridge.answered(tool, Worker(), {})
-            assert_harmless(str(answer.get("error", "")).encode(), tool.name)
+            assert_harmless(str(answer["error"]).encode(), name)
+            answer = answers.answered(name, Worker(), {}, lambda *_: None)
+            assert_harmless(str(answer.get("error", "")).encode(), name)
     assert_harmless("".join(capfd.readouterr()).encode(), "talk")
 
 

@@ -47,6 +47,25 @@ cli()
 """
 
 
+INSIDE = """
+import json
+from incumbent.lifecycle import Worker, ensure_running, ensure_running_async
+
+__version__ = "1.0.0"
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    said = {"pid": (await ensure_running_async(Worker())).pid}
+    try:
+        ensure_running(Worker())
+    except Exception as error:
+        said["error"] = str(error)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
+"""
+
+
 class Tool:
     """A tool with a worker of its own, in a fresh home; nothing else says where that is."""
 
@@ -188,3 +207,15 @@ def test_the_foreground_worker_is_the_tools_own(tool: Tool, world: World):
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_worker_that_asks_for_itself_is_told_so_instead_of_waiting(world: World):
+    app = world.app("1.0.0")
+    (app.folder / "hosted.py").write_text(INSIDE)
+    assert world.ensure(app).code == 0
+    said = world.get("/")
+    assert said["pid"] == world.health().pid
+    assert said["error"] == (
+        "this is the worker of incumbent itself, so it runs; in a handler that is async, call "
+        "`await ensure_running_async()`, which does not block it"
+    )

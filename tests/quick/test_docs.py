@@ -14,7 +14,7 @@ import pytest
 from incumbent.cli.command_table import COMMANDS
 from incumbent.lifecycle import Health, Worker, data_dir, settings_file
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
-from incumbent.lifecycle.client.proof import PROVE_AGAIN
+from incumbent.lifecycle.client.proof import MCP_PATH, PROVE_AGAIN
 from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.old_trace import in_words_of_today
 from incumbent.lifecycle.machine.tables import MACHINES
@@ -221,7 +221,7 @@ def test_the_page_of_files_has_every_key_of_the_settings_with_its_variable() -> 
 def test_the_page_of_files_has_the_defaults_that_count(tmp_path: Path) -> None:
     worker = Worker(environ={"HOME": str(tmp_path)})
     told = {row[0]: row[2] for row in rows(FILES, "## Settings")}
-    computed = {"port": "computed", "version": "incumbent's", "pass_env": "none"}
+    computed = {"port": "computed", "version": "incumbent's", "pass_env": "none", "mcp": "none"}
     for key in told:
         real = getattr(worker, key)
         assert told[key] == computed.get(
@@ -245,7 +245,7 @@ def test_every_variable_of_ours_in_the_code_is_on_the_page_of_files() -> None:
 def test_the_page_of_http_has_the_paths_and_the_codes_of_the_worker() -> None:
     paths = {path for row in rows(HTTP, "## Paths") for path in re.findall(r"/[\w/]+", row[0])}
     ours = endpoints.RESERVED | set(endpoints.ASKS) | set(endpoints.RESERVED_BELOW)
-    assert paths == ours | {EVENTS_PATH, f"{EVENTS_PATH}/"}
+    assert paths == ours | {EVENTS_PATH, f"{EVENTS_PATH}/", MCP_PATH}
     ours_too = {proving.UNAUTHORIZED, PROVE_AGAIN}
     for name, heading, beside in (
         ("endpoints", "## Asks", {"method", "not-found"}),

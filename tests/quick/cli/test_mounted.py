@@ -105,6 +105,7 @@ LINES = {
     "run": [["run", "--nope"]],
     "hook": [["hook"], ["hook", "X"]],
     "mcp": [["mcp", "--nope"]],
+    "setup": [["setup", "claude"], ["setup", "gemini", "--remove"]],
     "trace": [["trace"], ["trace", "--check"]],
     "diagrams": [["diagrams", "--check", "missing"]],
     "build-and-sync": [["build-and-sync", "missing"]],

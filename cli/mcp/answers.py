@@ -1,13 +1,13 @@
-"""Does what an agent may ask of the worker, each answer one JSON object."""
+"""Does what the bridge's own tools say, each answer one JSON object."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from incumbent.lifecycle import ensure_running, runs
+from incumbent.lifecycle import ensure_running, mcp_tools, runs
 from incumbent.lifecycle import status as look
 from incumbent.lifecycle.about import command
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
@@ -22,22 +22,18 @@ from incumbent.lifecycle.client.proof import UnprovedError, ask_for_events
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
 from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
-from incumbent.lifecycle.messages import printable, say
+from incumbent.lifecycle.messages import printable
 from incumbent.lifecycle.settings import Worker
 
-from .status_answer import as_answer, exit_code
-from .trace_reader import of_this_restart
+from ..status_answer import as_answer, exit_code
+from ..trace_reader import of_this_restart
 
 ORIGIN = "mcp"
 ANSWER_S = 10.0  # for one question to the app, across a restart that is under way
 PAUSE_S = 0.05
-EVENTS_LIMIT = 1000  # what the built-in app gives at once
-EVENTS_DEFAULT = 20
-LINES_LIMIT = 5000
-LINES_DEFAULT = 200
-PAYLOAD_LETTERS = 4000  # of a payload's JSON: an agent reads every one of them
 
 Answer = dict[str, object]
+Progress = Callable[[int, str], None]  # told how much was done, with a sentence
 Number = TypeVar("Number", int, float)
 
 
@@ -45,28 +41,23 @@ class ToolError(IncumbentError):
     """The tool can't answer this; the sentence says why."""
 
 
-def bring_up(worker: Worker) -> None:
-    """Have the worker up before anybody asks; what stands in the way is told on stderr."""
-    try:
-        ensure_running(worker, origin=ORIGIN)
-    except Exception as error:  # the tools are there all the same, and tell it again
-        say([str(error) or repr(error)])
-
-
-def status(worker: Worker, _: Answer) -> Answer:
+def status(worker: Worker, _: Answer, __: Progress) -> Answer:
     """Give what one probe saw; it changes nothing."""
     seen = look(worker)
     return {"ok": True} | as_answer(seen, worker, exit_code(seen))
 
 
-def restart(worker: Worker, given: Answer) -> Answer:
+def restart(worker: Worker, given: Answer, progress: Progress) -> Answer:
     """Replace the worker; give the proof with every transition on the way."""
     timeout = _number(given, "timeout", float, 1e6)
     follower = Follower(DataDir(worker.data_dir).trace)
     lines: list[Line] = []
 
     def collect() -> None:
-        lines.extend(line for line in follower.new_lines() if of_this_restart(line))
+        for line in follower.new_lines():
+            if of_this_restart(line):
+                lines.append(line)
+                progress(len(lines), f"{line.get('machine')}: {line.get('to')}")
 
     try:
         health = runs.restart(worker, timeout=timeout, origin=ORIGIN, watching=collect)
@@ -85,9 +76,9 @@ def restart(worker: Worker, given: Answer) -> Answer:
     }
 
 
-def recent_events(worker: Worker, given: Answer) -> Answer:
+def recent_events(worker: Worker, given: Answer, _: Progress) -> Answer:
     """Give the last events that the worker recorded, the oldest first."""
-    limit = _number(given, "limit", int, EVENTS_LIMIT) or EVENTS_DEFAULT
+    limit = _number(given, "limit", int, mcp_tools.EVENTS_LIMIT) or mcp_tools.EVENTS_DEFAULT
     status, body = _asked(worker, f"{EVENTS_PATH}?last={limit}")
     if status != 200:
         raise ToolError(
@@ -95,99 +86,54 @@ def recent_events(worker: Worker, given: Answer) -> Answer:
             "only an app that records events can be asked for them"
         )
     try:
-        events = json.loads(body)["events"]
-        return {"ok": True, "events": [_shortened(event) for event in events[-limit:]]}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        events = json.loads(body)["events"][-limit:]
+        shown = [mcp_tools.shortened(event, json.dumps(event.get("payload"))) for event in events]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(
             f"the app answered GET {EVENTS_PATH} with something else: {error}"
         ) from error
+    return {"ok": True, "events": shown}
 
 
-def trace(worker: Worker, given: Answer) -> Answer:
+def trace(worker: Worker, given: Answer, _: Progress) -> Answer:
     """Give the last transitions of every machine, the oldest first."""
-    limit = _number(given, "limit", int, LINES_LIMIT) or LINES_DEFAULT
+    limit = _number(given, "limit", int, mcp_tools.LINES_LIMIT) or mcp_tools.LINES_DEFAULT
     run = given.get("run")
     older, current = read_journal(DataDir(worker.data_dir).trace)
     lines = [line for line in parsed((older or b"") + current) if run in (None, line.get("run"))]
     return {"ok": True, "trace": lines[-limit:]}
 
 
-class Tool(NamedTuple):
-    """One tool: what an agent reads of it, what it does."""
-
-    name: str
-    description: str
-    takes: dict[str, dict[str, object]]
-    changes: bool
-    act: Callable[[Worker, Answer], Answer]
-
-    @property
-    def schema(self) -> dict[str, object]:
-        """The JSON schema of its arguments."""
-        return {"type": "object", "properties": self.takes, "additionalProperties": False}
+ACTS: dict[str, Callable[[Worker, Answer, Progress], Answer]] = {
+    mcp_tools.STATUS: status,
+    mcp_tools.RESTART: restart,
+    mcp_tools.RECENT_EVENTS: recent_events,
+    mcp_tools.TRACE: trace,
+}
 
 
-def _whole(description: str, most: int) -> dict[str, object]:
-    return {"type": "integer", "minimum": 1, "maximum": most, "description": description}
-
-
-TOOLS = (
-    Tool(
-        "status",
-        "What is on the worker's port: pid, version, uptime, workerPath. Changes nothing.",
-        {},
-        False,
-        status,
-    ),
-    Tool(
-        "restart",
-        "Replaces the worker without refusing a request, and proves it: another process of the "
-        "expected version answers. Gives every transition on the way.",
-        {
-            "timeout": {
-                "type": "number",
-                "exclusiveMinimum": 0,
-                "description": "seconds that it may take",
-            }
-        },
-        True,
-        restart,
-    ),
-    Tool(
-        "recent_events",
-        "The last events that hooks brought to the worker, the oldest first.",
-        {"limit": _whole(f"how many, {EVENTS_DEFAULT} unless told", EVENTS_LIMIT)},
-        False,
-        recent_events,
-    ),
-    Tool(
-        "trace",
-        "The journal: the last transitions of every launcher and worker, the oldest first.",
-        {
-            "limit": _whole(f"how many, {LINES_DEFAULT} unless told", LINES_LIMIT),
-            "run": {"type": "string", "description": "only this run"},
-        },
-        False,
-        trace,
-    ),
-)
-
-
-def answered(tool: Tool, worker: Worker, given: Answer) -> Answer:
+def answered(name: str, worker: Worker, given: object, progress: Progress) -> Answer:
     """Give the tool's answer, or why there is none, with the next command to type."""
     try:
-        unknown = sorted(set(given) - set(tool.takes))
+        (takes,) = (t["inputSchema"]["properties"] for t in mcp_tools.tools() if t["name"] == name)
+        if not isinstance(given, dict):
+            raise ToolError(f"`{name}` takes an object of arguments")
+        unknown = sorted(set(given) - set(takes))
         if unknown:
-            raise ToolError(f"`{tool.name}` takes no {', '.join(unknown)}")
-        answer = tool.act(worker, given)
+            raise ToolError(f"`{name}` takes no {', '.join(unknown)}")
+        answer = ACTS[name](worker, given, progress)
     except (IncumbentError, OSError) as error:
         answer = {"ok": False, "error": str(error), "event": getattr(error, "event", "")}
     if not answer["ok"]:
-        sentence = str(answer["error"])
-        if "`" not in sentence:
-            sentence += f"; run `{command()} doctor`"
-        answer["error"] = printable(sentence)
+        answer["error"] = with_next_command(str(answer["error"]))
     return answer
+
+
+def with_next_command(sentence: str) -> str:
+    """Give a sentence that names the next command to type."""
+    if "`" not in sentence:
+        sentence += f"; run `{command()} doctor`"
+    return printable(sentence)
 
 
 def _number(given: Answer, name: str, kind: type[Number], most: float) -> Number | None:
@@ -206,9 +152,8 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
         health = ensure_running(worker, origin=ORIGIN)
         here = health.is_at(worker.host, worker.port)
         address = (worker.host, worker.port) if here else (health.host, health.port)
-        left = max(deadline - time.monotonic(), PAUSE_S)
         try:
-            connection = Connection(*address, left)
+            connection = Connection(*address, max(deadline - time.monotonic(), PAUSE_S))
             try:
                 status, _, body, refused = ask_for_events(connection, worker.data_dir, "GET", path)
             finally:
@@ -223,10 +168,3 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
         if time.monotonic() + PAUSE_S >= deadline:
             raise ToolError(f"the worker does not answer GET {path}: {why}")
         time.sleep(PAUSE_S)
-
-
-def _shortened(event: Answer) -> Answer:
-    text = json.dumps(event.get("payload"))
-    if len(text) <= PAYLOAD_LETTERS:
-        return event
-    return event | {"payload": None, "shortened": text[:PAYLOAD_LETTERS], "letters": len(text)}

@@ -1,0 +1,1 @@
+"""An agent's tools on stdin with stdout (Model Context Protocol), in front of the one worker."""
