@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import stand_ins
+from . import remembering, stand_ins
 from .stand_ins import StandIn
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +136,9 @@ def run(name: str, root: Path, port: int) -> Seen:
             "PATH": os.pathsep.join((scripts, "/usr/local/bin", "/usr/bin", "/bin")),
             "INCUMBENT_DATA_DIR": str(root / "data"),
             "INCUMBENT_PORT": str(port),
+            "INCUMBENT_APP": "tests.hosts.remembering:app",
+            "INCUMBENT_VERSION": remembering.__version__,
+            "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
             "TERM": "xterm",
         }
@@ -166,6 +169,8 @@ def wrongs(name: str, seen: Seen) -> list[str]:
     found = [f"{event}: {counts[event]} times" for event in program.once if counts[event] != 1]
     if stand_ins.SAID not in seen.out:
         found.append(f"the session did not come to its end: {seen.out[-500:]}")
+    if not any(remembering.CONTEXT in asked for asked in seen.asked):
+        found.append("the context of the app did not reach the model")
     if program.failed in seen.out:
         found.append("a hook was marked failed")
     return found

@@ -69,7 +69,7 @@ def gemini(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class StandIn:
-    """Listens on loopback in a model's place; `asked` are the paths of its requests."""
+    """Listens on loopback in a model's place; `asked` are the bodies of its requests."""
 
     def __init__(self, answers: Any) -> None:
         asked: list[str] = []
@@ -79,12 +79,11 @@ class StandIn:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                asked.append(f"GET {self.path}")
                 self._say(b'{"data": [], "models": []}', "application/json")
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                asked.append(f"POST {self.path}")
+                asked.append(body.decode(errors="replace"))
                 try:
                     events = list(answers(json.loads(body)))
                 except (ValueError, KeyError, TypeError):

@@ -76,6 +76,17 @@ def test_a_readme_is_read_in_a_minute(folder: str):
     assert len(lines) <= README_LINES
 
 
+def test_a_prompt_s_hook_gets_what_the_session_has_done_as_context(
+    example: Callable[[str, str], Example],
+):
+    memory = example("fastapi-hooks", "memory")
+    used = {"session_id": "s1", "tool_name": "Bash"}
+    assert json.loads(memory.type("hook", "PostToolUse", given=json.dumps(used))) == {}
+    prompt = json.dumps({"session_id": "s1", "prompt": "go on"})
+    said = json.loads(memory.type("hook", "UserPromptSubmit", "--for", "claude", given=prompt))
+    assert said["hookSpecificOutput"]["additionalContext"] == "Tools used so far: Bash"
+
+
 def test_sessions_share_what_the_mcp_server_knows(example: Callable[[str, str], Example]):
     notes = example("mcp-server", "notes")
     assert notes.call("remember", text="the first")["result"] == 1
