@@ -15,7 +15,7 @@ from .test_hook import COMMON, DOCUMENTED, Fired, Hooks, assert_answers, recordi
 
 pytestmark = pytest.mark.process
 
-HOOKS = json.loads(block("json", "SessionStart"))["hooks"]
+HOOKS = json.loads(block("json", "hook SessionStart"))["hooks"]
 WITH_A_MATCHER = {"PreToolUse", "PostToolUse"}  # of these the matcher names the tools
 FIELDS = {"type", "command", "timeout"}
 
