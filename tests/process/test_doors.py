@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -108,13 +109,19 @@ class Wire:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with client, socket.create_connection(("127.0.0.1", self._to), 20) as worker:
-                client.settimeout(20)
-                with contextlib.suppress(OSError):
-                    while asked := client.recv(65536):
-                        self.heard.append(asked)
-                        worker.sendall(asked)
-                        client.sendall(worker.recv(65536))
+            worker = socket.create_connection(("127.0.0.1", self._to), 20)
+            with client, worker, contextlib.suppress(OSError):
+                self._pass_on(client, worker)
+
+    def _pass_on(self, client: socket.socket, worker: socket.socket) -> None:
+        """Pass on whatever comes from either side, until one has no more to say."""
+        while True:
+            for side in select.select([client, worker], [], [], RUN_S)[0]:
+                if not (said := side.recv(65536)):
+                    return
+                if side is client:
+                    self.heard.append(said)
+                (worker if side is client else client).sendall(said)
 
 
 @pytest.fixture
