@@ -153,9 +153,9 @@ class Spawner(ForcingDriver):
         if reply.kind == JOINED:
             self._to_ask = None
             return "ask_joined"
-        if reply.kind == MISSED:
+        if reply.kind == MISSED:  # one that is another at each look is asked in no hurry
             self._to_ask = None
-            return "ask_missed"
+            return await self._wait("ask_missed")
         if reply.kind == REFUSED:
             self.error = reply.reason
             return "handover_refused"

@@ -57,8 +57,8 @@ class Stopper(ForcingDriver):
             if reply.kind == ACCEPTED:
                 self._to_ask = False
                 return "ask_accepted"
-            if reply.kind == MISSED:
-                return "ask_missed"
+            if reply.kind == MISSED:  # one that is another at each look is asked in no hurry
+                return await self._wait("ask_missed")
             if reply.kind == REFUSED:
                 return "ask_refused"
             return await self._silent("instance_stays")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -18,9 +19,10 @@ import pytest
 from incumbent.lifecycle.client.deliver import DELIVERED, deliver, envelope, new_id
 from incumbent.lifecycle.client.http import Connection, request_bytes
 from incumbent.lifecycle.client.proof import address_bytes, event_hash, secret_of
+from incumbent.lifecycle.health import Health
 
 from ..isolation import reserved_port
-from ..proving import proved, question
+from ..proving import SECRET, keep_secret, proof_of, proved, question
 from ..world import RUN_S, App, World
 from .test_hook import recording
 
@@ -107,13 +109,19 @@ class Wire:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with client, socket.create_connection(("127.0.0.1", self._to), 20) as worker:
-                client.settimeout(20)
-                with contextlib.suppress(OSError):
-                    while asked := client.recv(65536):
-                        self.heard.append(asked)
-                        worker.sendall(asked)
-                        client.sendall(worker.recv(65536))
+            worker = socket.create_connection(("127.0.0.1", self._to), 20)
+            with client, worker, contextlib.suppress(OSError):
+                self._pass_on(client, worker)
+
+    def _pass_on(self, client: socket.socket, worker: socket.socket) -> None:
+        """Pass on whatever comes from either side, until one has no more to say."""
+        while True:
+            for side in select.select([client, worker], [], [], RUN_S)[0]:
+                if not (said := side.recv(65536)):
+                    return
+                if side is client:
+                    self.heard.append(said)
+                (worker if side is client else client).sendall(said)
 
 
 @pytest.fixture
@@ -211,3 +219,56 @@ def test_an_app_whose_events_are_open_takes_them_from_any_program(world: World):
     assert restarted.returncode == 0, restarted
     assert asked(world.port, "GET", EVENTS)[0] == 401
     assert recorded(world) == ["Curl"]
+
+
+class Changing(threading.Thread):
+    """A worker that proves itself, and is another one whenever it is asked something."""
+
+    def __init__(self, world: World, secret: str) -> None:
+        super().__init__(daemon=True)
+        self.asks = 0
+        self._world, self._secret = world, secret
+        self.listener = socket.create_server(("127.0.0.1", world.port))
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                while asks := connection.recv(65536):
+                    connection.sendall(self._answer(asks, connection.getsockname()))
+
+    def _answer(self, asks: bytes, address: Any) -> bytes:
+        if not asks.startswith(b"GET "):
+            self.asks += 1
+            said = json.dumps({"error": "another serves", "code": "another-instance"}).encode()
+            return b"HTTP/1.1 409 Conflict\r\nContent-Length: %d\r\n\r\n" % len(said) + said
+        report = Health(
+            pid=os.getpid(), version="1.0.0", state="verified", instance=os.urandom(4).hex(),
+            generation=("line", 3), host="127.0.0.1", port=self._world.port, service="incumbent",
+            data_dir=str(self._world.data_dir), app="hosted:app", worker_path="/hosted.py",
+        ).to_json()  # fmt: skip
+        said = json.dumps(report).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(said)
+        return head + proof_of(asks, address, said, self._secret) + b"\r\n" + said
+
+
+@pytest.mark.parametrize("command", ["stop", "restart"])
+def test_who_is_another_at_each_look_is_asked_in_no_hurry_and_not_for_ever(
+    world: World, command: str
+):
+    world.settings["INCUMBENT_TIMEOUT"] = "1.5"
+    keep_secret(world.data_dir)
+    changing = Changing(world, SECRET)
+    changing.start()
+    try:
+        done = world.command(world.app("1.0.0"), command)
+    finally:
+        changing.listener.shutdown(socket.SHUT_RDWR)
+        changing.join(RUN_S)
+        changing.listener.close()
+    assert done.returncode == 1
+    assert f"127.0.0.1:{world.port}" in done.stderr
+    assert 0 < changing.asks <= 1.5 / 0.005  # a pause between two asks is no shorter

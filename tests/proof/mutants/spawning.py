@@ -248,9 +248,9 @@ SPAWNING = (
         (
             Edit(
                 SPAWNER,
-                '            self._to_ask = None\n            return "ask_missed"\n        if',
-                "            self._to_ask = None\n            self._asked = True\n"
-                '            return "ask_missed"\n        if',
+                '_to_ask = None\n            return await self._wait("ask_missed")',
+                "_to_ask = None\n            self._asked = True\n"
+                '            return await self._wait("ask_missed")',
             ),
         ),
         ("V5",),
