@@ -9,7 +9,7 @@ SOURCES := $(wildcard lifecycle/*.py lifecycle/*/*.py server/*.py server/*/*.py 
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: demo test check docs fast quick pythons prove prove-short mutants drill-crossfire drill-hosts bench diagrams clean
+.PHONY: demo test check docs fast quick pythons prove prove-short mutants drill-crossfire drill-hooks drill-hosts bench diagrams clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
@@ -36,6 +36,9 @@ prove-short: $(STAMP)
 
 mutants: $(STAMP)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
+
+drill-hooks: $(STAMP)
+	@INCUMBENT_TEST_MOMENTS=20 $(PYTEST) tests/process/test_hook_endings.py
 
 drill-crossfire: $(STAMP)
 	@$(BIN)/python -m tests.crossfire
