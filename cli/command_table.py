@@ -23,3 +23,6 @@ COMMANDS = {
     "uninstall": ("stops the worker, removes what was written here", "verbs.uninstall"),
     "doctor": ("tells what is wrong here and what to type next", "verbs.doctor"),
 }
+
+# What a tool's own users have no use for, unless its author says so.
+FOR_AUTHORS = frozenset({"build-and-sync", "diagrams"})

@@ -9,7 +9,7 @@ import importlib.util
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import NoReturn
 
 from incumbent.lifecycle.about import command
@@ -24,7 +24,7 @@ from incumbent.lifecycle.settings import Worker
 from incumbent.lifecycle.shortage import shortage
 
 from .arguments import USAGE, UsageError, places
-from .command_table import COMMANDS
+from .command_table import COMMANDS, FOR_AUTHORS
 from .output import UnwrittenError, as_json, check_written, show, tell
 
 OPTIONS = {
@@ -50,11 +50,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def guarded(
-    given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool
+    given: dict[str, str],
+    rest: list[str],
+    make: Callable[..., Worker],
+    typed: bool,
+    also: Collection[str] | None,
 ) -> int:
     """Run the command that `rest` begins with and give its exit code.
 
-    `make` gives the worker; `typed` says that this process began for this command.
+    `make` gives the worker; `typed` says that this process began for this command. Of the commands
+    for authors there are those in `also`; with None, all.
     """
     wants_json = "json" in given
     if sys.stderr is None:  # closed by the caller: `print` would turn to stdout
@@ -62,7 +67,7 @@ def guarded(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(given, rest, make, typed)
+        code = _run(given, rest, make, typed, _offered(also))
     except SettingsFileError as error:
         code = _failed(wants_json, error, EXIT_FAILED)
     except (UsageError, SettingsError) as error:
@@ -91,14 +96,20 @@ def guarded(
     return code
 
 
-def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], typed: bool) -> int:
+def _run(
+    given: dict[str, str],
+    rest: list[str],
+    make: Callable[..., Worker],
+    typed: bool,
+    offered: dict[str, tuple[str, str]],
+) -> int:
     wants_json = "json" in given
     if "trouble" in given:
         raise UsageError(given["trouble"])
     if not rest:
-        raise UsageError("which command?", *_usage())
+        raise UsageError("which command?", *_usage(offered))
     if rest[0] in ("-h", "--help"):
-        _show(_help(), wants_json)
+        _show(_help(offered), wants_json)
         return 0
     if rest[0] == "--version":
         from incumbent.lifecycle.about import VERSION
@@ -109,9 +120,8 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
             show(VERSION)
         return 0
     name, *words = rest
-    offered = _offered()
     if name not in offered:
-        raise UsageError(f"no command {name!r}", *_usage())
+        raise UsageError(f"no command {name!r}", *_usage(offered))
     sentence, module = offered[name]
     chosen = importlib.import_module(f"incumbent.cli.{module}")
     parser = _Parser(prog=f"{command()} {name}", description=_as_sentence(sentence))
@@ -134,23 +144,23 @@ def _run(given: dict[str, str], rest: list[str], make: Callable[..., Worker], ty
     return code
 
 
-def _offered() -> dict[str, tuple[str, str]]:
+def _offered(also: Collection[str] | None) -> dict[str, tuple[str, str]]:
     """Give the commands whose modules are there."""
+    left_out = () if also is None else FOR_AUTHORS.difference(also)
     return {
         name: (sentence, module)
         for name, (sentence, module) in COMMANDS.items()
-        if importlib.util.find_spec(f"incumbent.cli.{module}")
+        if name not in left_out and importlib.util.find_spec(f"incumbent.cli.{module}")
     }
 
 
-def _usage() -> tuple[str, str]:
+def _usage(offered: Iterable[str]) -> tuple[str, str]:
     """Give what a usage error ends with."""
-    return f"usage: {command()} {USAGE}", f"commands: {', '.join(_offered())}"
+    return f"usage: {command()} {USAGE}", f"commands: {', '.join(offered)}"
 
 
-def _help() -> str:
+def _help(offered: dict[str, tuple[str, str]]) -> str:
     """Give every command with one line, then the options of all of them."""
-    offered = _offered()
     width = max(map(len, (*offered, *OPTIONS)))
     rows = [f"usage: {command()} {USAGE}", "", "commands:"]
     rows += [f"  {name:{width}}  {sentence}" for name, (sentence, _) in offered.items()]

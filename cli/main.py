@@ -6,15 +6,20 @@ from .arguments import is_hook, named, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from incumbent.lifecycle.settings import Worker
 
 
-def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = named) -> int:
+def main(
+    argv: "list[str] | None" = None,
+    worker: "Callable[..., Worker]" = named,
+    also: "Collection[str] | None" = None,
+) -> int:
     """Run one command and give its exit code; without `argv`, the one this process was begun for.
 
-    `worker` makes the worker, given the options that say where it is.
+    `worker` makes the worker, given the options that say where it is. Of the commands for authors
+    there are those in `also`; without it, all.
 
     A hook runs on every event of its caller, so it meets no parser, nor anything else that is
     slow to import.
@@ -37,7 +42,7 @@ def main(argv: "list[str] | None" = None, worker: "Callable[..., Worker]" = name
             return served
     from .dispatch import guarded
 
-    return guarded(given, rest, worker, typed=argv is None)
+    return guarded(given, rest, worker, argv is None, also)
 
 
 def _served(given: "dict[str, str]", worker: "Callable[..., Worker]") -> int | None:

@@ -75,7 +75,7 @@ class Releases:
             there = ", ".join(release.version for release in self.all()) or "none"
             raise ReleaseError(
                 f"no release {version} is installed (there is: {there}); "
-                f"run `{command()} build-and-sync`"
+                f"for the version of this install run `{command()} restart`"
             )
         return standing
 

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from incumbent.cli import commands
-from incumbent.cli.command_table import COMMANDS
+from incumbent.cli.command_table import COMMANDS, FOR_AUTHORS
 from incumbent.lifecycle import Worker
 from incumbent.lifecycle.about import COMMAND_VARIABLE, command
 
@@ -35,6 +35,19 @@ def test_a_wrong_word_is_told_with_the_tools_own_usage(sandbox, capsys):
     assert out == ""
     assert talk.startswith("mytool worker: no command 'dance'\nusage: mytool worker [--data-dir D]")
     assert not sandbox.data_dir.exists()
+
+
+@pytest.mark.parametrize("name", sorted(FOR_AUTHORS))
+def test_what_is_for_authors_is_there_where_the_author_says_so(
+    name: str, capsys: pytest.CaptureFixture[str]
+):
+    assert commands(WORKER, [name, "--help"], "mytool worker") == 2
+    assert f"no command {name!r}" in capsys.readouterr().err
+    commands(WORKER, ["--help"], "mytool worker")
+    assert name not in capsys.readouterr().out
+    assert commands(WORKER, [name, "--help"], "mytool worker", also=[name]) == 0
+    commands(WORKER, ["--help"], "mytool worker", also=[name])
+    assert name in capsys.readouterr().out
 
 
 def test_the_name_holds_for_the_command_only(capsys):
@@ -126,8 +139,8 @@ def test_whatever_a_command_says_names_no_command_that_this_user_does_not_have(
     del stranger
     weather(sandbox)
     for line in ([name, "--help"], [name, "--nope"], *LINES[name]):
-        commands(WORKER, ["--json", *line], "mytool worker")
-        commands(WORKER, line, "mytool worker")
+        commands(WORKER, ["--json", *line], "mytool worker", FOR_AUTHORS)
+        commands(WORKER, line, "mytool worker", FOR_AUTHORS)
     out, talk = capfd.readouterr()
     assert "worker-service" not in out + talk
     assert "mytool worker" in out + talk
