@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from ..environment import passed
 from ..settings import KEPT, OPEN, Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..record import Build
 
 PIPE_VARIABLE = "INCUMBENT_PIPE"
@@ -75,9 +79,15 @@ def settings_of(worker: Worker) -> dict[str, str]:
     return settings | ({PASS_VARIABLE: ",".join(worker.pass_env)} if worker.pass_env else {})
 
 
-def environment_of(worker: Worker) -> tuple[tuple[str, str], ...]:
-    """Give the environment that a worker registered by this launcher gets: no secrets by chance."""
+def environment_of(worker: Worker, path: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Give the environment that a worker registered by this launcher gets: no secrets by chance.
+
+    `path` goes behind the import path of the launcher's environment.
+    """
     environment = passed(worker.environ, worker.pass_env)
+    given = environment.get("PYTHONPATH", "").split(os.pathsep)
+    if further := [entry for entry in path if entry not in given]:
+        environment["PYTHONPATH"] = os.pathsep.join([*filter(None, given), *further])
     for name in SPAWN_VARIABLES:
         environment.pop(name, None)
     return tuple(sorted((environment | settings_of(worker)).items()))

@@ -266,3 +266,12 @@ def test_a_build_is_gone_only_where_its_program_cannot_be_run(
     monkeypatch.setattr(subprocess, "run", none)
     why = f"can't run {sys.executable}: {os.strerror(number)}" if blamed else ""
     assert why_gone(worker, BUILD) == why
+
+
+def test_an_import_path_of_ones_own_comes_behind_that_of_the_environment(worker: Worker):
+    worker.environ = {"PYTHONPATH": "/given"}
+    found = dict(environment_of(worker, ["/carried", "/given"]))
+    assert found["PYTHONPATH"] == f"/given{os.pathsep}/carried"
+    worker.environ = {}
+    assert dict(environment_of(worker, ["/carried"]))["PYTHONPATH"] == "/carried"
+    assert "PYTHONPATH" not in dict(environment_of(worker))
