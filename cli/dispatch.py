@@ -78,7 +78,7 @@ def guarded(
         code = _failed(wants_json, error, EXIT_LOST if rest[0] == "run" else EXIT_FAILED)
     except (IncumbentError, OSError) as error:
         code = _failed(wants_json, error, EXIT_FAILED)
-    except (MemoryError, RuntimeError, ImportError) as error:
+    except (MemoryError, RuntimeError, SystemError, ImportError) as error:
         why = shortage(error)
         if not why:
             raise

@@ -6,6 +6,7 @@ import errno
 
 _WORDS = {errno.EAGAIN: "no process is to be had", errno.ENOMEM: "no memory is to be had"}
 _NO_THREAD = "can't start new thread"  # CPython's, under RuntimeError
+_NO_ERROR = "without exception set"  # CPython's, where there was no memory for the error either
 _NO_MAPPING = "failed to map segment"  # the dynamic loader's, under ImportError
 
 
@@ -17,6 +18,8 @@ def shortage(error: BaseException) -> str:
         return _WORDS.get(error.errno or 0, "")
     if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
         return "no thread is to be had"
+    if isinstance(error, SystemError) and _NO_ERROR in str(error):
+        return _WORDS[errno.ENOMEM]
     if isinstance(error, ImportError) and _NO_MAPPING in str(error):
         return _WORDS[errno.ENOMEM]
     return ""

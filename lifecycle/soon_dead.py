@@ -27,12 +27,16 @@ SETTLED_S = 10.0  # of serving; an app that dies later does not hold up every ev
 WINDOW_S = 600.0  # between two deaths of one row; longer apart they are no loop
 MOST_TRIES = SOON_DEAD + len(PAUSES_S) - 1  # beyond it no pause gets longer
 
+UP = "up"
 SETTLED = "settled"
 LEFT = "left"  # it ended in order
 
 
 class LastLaunch(NamedTuple):
-    """What the serve lock says of the worker that had it last; `mark` is "" for one that died."""
+    """What the serve lock says of the worker that had it last.
+
+    `mark` is what that wrote of itself: of one that died, "" before it was up, then UP.
+    """
 
     generation: Generation
     build: str
@@ -58,7 +62,7 @@ def counted(
     record = record._replace(looked_at=number)
     known = (record.recorded, record.good, record.earlier, own)
     build = next((b for b in known if b is not None and build_key(b) == last.build), None)
-    if build is None or last.mark == LEFT:
+    if build is None or last.mark not in (UP, SETTLED):
         return record
     before = [r for r in record.rejected if r.soon_dead and r.is_of(build)]
     others = tuple(r for r in record.rejected if r not in before)

@@ -25,7 +25,7 @@ class DataHold:
         self._data_dir, self._requests = worker.data_dir, requests
         self._lock = ServeLock(worker.path("serve.lock"))
         self._identity = _identity(worker.data_dir)
-        self._settled = False
+        self._mark = ""
         self.is_gone = False
 
     def has_data(self) -> bool:
@@ -64,26 +64,27 @@ class DataHold:
 
     def name(self, holder: Holder) -> None:
         """Write who serves, where; raises FilesError."""
-        self._lock.name(holder._replace(mark=SETTLED if self._settled else ""))
+        self._lock.name(holder._replace(mark=self._mark))
 
-    def settle(self) -> None:
-        """Write that we have served for a while; raises FilesError."""
-        self._settled = True
-        self._lock.mark(SETTLED)
+    def mark(self, word: str) -> None:
+        """Write how far we have come: UP, then SETTLED, for good; raises FilesError."""
+        if self._mark != SETTLED:
+            self._mark = word
+            self._lock.mark(word)
 
     def release(self) -> None:
         """Let the serve lock go; the app is down."""
-        self._leave()
+        self.leave()
         self._lock.release()
 
     def close(self) -> None:
         """Close our copy of the serve lock, which lives on where it was passed on."""
-        self._leave()
+        self.leave()
         self._lock.close()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Write that we end in order, unless that is nothing new or another is named already."""
-        if self._lock.held and not self._settled:
+        if self._lock.held and self._mark != SETTLED:
             with contextlib.suppress(FilesError):  # a full disk: the death counts once, no more
                 self._lock.mark(LEFT)
 

@@ -150,12 +150,14 @@ class Hosting:
             [f"{left} threads outlive the drain, so the process ends with them: nobody succeeds it"]
         )
         await self._listening.remove_pid()
+        self._listening.leave()
         end_members(os.getpid())
         os._exit(EXIT_LOST)
 
     async def open(self) -> None:
         """Let requests through to the app, on connections that are accepted from now on."""
         self.hosted_app.open()
+        self._listening.came_up()
         if not self.hosted_app.connections.accepting:
             await self._accept()
         self._spooled.begin(self.hosted_app)

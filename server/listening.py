@@ -18,6 +18,7 @@ from incumbent.lifecycle.messages import say
 from incumbent.lifecycle.record import NewerFormatError, numbered
 from incumbent.lifecycle.record_store import RecordStore
 from incumbent.lifecycle.settings import Worker
+from incumbent.lifecycle.soon_dead import SETTLED, UP
 
 from .by_hand import ByHand
 from .data_hold import DataHold
@@ -178,8 +179,19 @@ class Listening:
 
     async def settle(self) -> None:
         """Write into the serve lock that we have served for a while."""
+        self._mark(SETTLED)
+
+    def came_up(self) -> None:
+        """Write into the serve lock that our app is up."""
+        self._mark(UP)
+
+    def leave(self) -> None:
+        """Write into the serve lock that we end by our own decision."""
+        self._data.leave()
+
+    def _mark(self, word: str) -> None:
         try:
-            self._data.settle()
+            self._data.mark(word)
         except FilesError as error:
             self._notices.append(str(error))
 

@@ -51,6 +51,7 @@ from incumbent.lifecycle.record import (
     registered,
     rejected,
 )
+from incumbent.lifecycle.soon_dead import UP as WAS_REACHED
 from incumbent.lifecycle.soon_dead import LastLaunch, build_key, counted
 
 from .automaton import Automata
@@ -602,6 +603,8 @@ class World:
             s[actor] = OVER_ENTRY
             return
         bit = self.bit(actor)
+        if self.deaths_count and not me[UP] and s[NAMED][:1] == (self.pid(actor),):
+            s[NAMED] = ()  # one that was never up does not count
         self.closed(s, actor)
         awaited = any(
             other != actor and self.alive(s, other) and s[other][CHILDREN] & bit
@@ -1104,7 +1107,7 @@ class World:
     @staticmethod
     def mark(settled: bool) -> str:
         """Give what the serve lock says became of a worker that is dead."""
-        return SETTLED if settled else ""
+        return SETTLED if settled else WAS_REACHED
 
     def check_counted(self, before: Record, after: Record, build: int) -> None:
         """V4, where a death is counted: the record is not emptied, nobody else is set back."""

@@ -295,7 +295,7 @@ DATA = (
         (
             Edit(
                 SOON_DEAD,
-                "    if build is None or last.mark == LEFT:\n",
+                "    if build is None or last.mark not in (UP, SETTLED):\n",
                 "    if build is None or last.mark != SETTLED:\n",
             ),
         ),
@@ -310,7 +310,7 @@ DATA = (
         (
             Edit(
                 SOON_DEAD,
-                "    if build is None or last.mark == LEFT:\n",
+                "    if build is None or last.mark not in (UP, SETTLED):\n",
                 "    if build is None or build.same_as(record.good) or last.mark == LEFT:\n",
             ),
         ),

@@ -16,7 +16,15 @@ from incumbent.lifecycle.record import (
     rejection_of,
 )
 from incumbent.lifecycle.record_format import decoded, encoded
-from incumbent.lifecycle.soon_dead import LEFT, SETTLED, WINDOW_S, LastLaunch, build_key, counted
+from incumbent.lifecycle.soon_dead import (
+    LEFT,
+    SETTLED,
+    UP,
+    WINDOW_S,
+    LastLaunch,
+    build_key,
+    counted,
+)
 
 NOW = 1_000_000.0
 OLD = Build("1.0.0", "hosted:app", "/usr/bin/python3", fingerprint="f")
@@ -24,7 +32,7 @@ NEW = OLD._replace(version="2.0.0")
 ONE = Record("incumbent", NEW, NEW, generation=Generation("line", 100), earlier=OLD)
 
 
-def died(record: Record, build: Build, now: float = NOW, mark: str = "") -> Record:
+def died(record: Record, build: Build, now: float = NOW, mark: str = UP) -> Record:
     """Give the record after one more worker of this build has ended."""
     last = LastLaunch(Generation("line", record.looked_at + 1), build_key(build), mark)
     return counted(record, None, last, "out of marbles", now)
@@ -61,20 +69,24 @@ def test_a_loop_sets_the_record_back_also_from_what_is_good():
 
 def test_each_death_counts_once():
     once = died(ONE, NEW)
-    last = LastLaunch(Generation("line", once.looked_at), build_key(NEW), "")
+    last = LastLaunch(Generation("line", once.looked_at), build_key(NEW), UP)
     assert counted(once, None, last, "", NOW) == once
 
 
 def test_a_death_of_another_line_of_numbers_does_not_count():
-    last = LastLaunch(Generation("another", 7), build_key(NEW), "")
+    last = LastLaunch(Generation("another", 7), build_key(NEW), UP)
     assert counted(ONE, None, last, "", NOW) == ONE
 
 
 def test_a_build_that_the_record_does_not_know_does_not_count():
     other = NEW._replace(fingerprint="other")
     assert died(ONE, other).rejected == ()
-    last = LastLaunch(Generation("line", 1), build_key(other), "")
+    last = LastLaunch(Generation("line", 1), build_key(other), UP)
     assert counted(ONE, other, last, "", NOW).rejected != (), "but the caller's own does"
+
+
+def test_who_was_never_up_does_not_count():
+    assert died(ONE, NEW, mark="").rejected == ()
 
 
 def test_who_left_in_order_does_not_count_and_forgives_nothing():

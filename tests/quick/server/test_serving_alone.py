@@ -28,7 +28,7 @@ from incumbent.lifecycle.posix.launcher import PosixLauncher
 from incumbent.lifecycle.record import Build, Record
 from incumbent.lifecycle.record_format import decoded
 from incumbent.lifecycle.settings import Worker
-from incumbent.lifecycle.soon_dead import LEFT, SETTLED, build_key
+from incumbent.lifecycle.soon_dead import LEFT, SETTLED, UP, build_key
 from incumbent.server import data_hold
 from incumbent.server.process import socket_passing
 
@@ -147,6 +147,8 @@ def test_a_worker_that_ends_in_order_says_so_in_the_serve_lock(worker, monkeypat
     assert listened(one).event == "listen_ok"
     asyncio.run(one.address.name_holder())
     assert marked(worker) == ("abc", "")
+    one.address.came_up()
+    assert marked(worker) == ("abc", UP)
     asyncio.run(one.address.free_data())
     assert marked(worker) == ("abc", LEFT)
     asyncio.run(one.address.close())
@@ -200,7 +202,7 @@ def launched(worker: Worker, mark: str) -> Record:
     return decoded(Path(worker.path("launch.json")).read_bytes(), worker.name)
 
 
-@pytest.mark.parametrize(("mark", "deaths"), [("", 1), (LEFT, 0), (SETTLED, 0)])
+@pytest.mark.parametrize(("mark", "deaths"), [("", 0), (UP, 1), (LEFT, 0), (SETTLED, 0)])
 def test_a_launcher_counts_the_worker_that_died_and_no_other(worker, mark, deaths):
     log = Path(worker.path("logs", "worker.log"))
     log.parent.mkdir()
