@@ -32,7 +32,7 @@ OTHERWISE = {
 
 def replayed(fault: Fault) -> str:
     """Give what came of the first counterexample that can be replayed."""
-    worlds = [name for name in fault.configurations if not name.startswith("lock-")]
+    worlds = [n for n in fault.configurations if not n.startswith(("lock-", "spool-"))]
     if not worlds or not fault.sees:
         return "can't be expressed: no counterexample of the drivers"
     if fault.name in OTHERWISE:
