@@ -144,20 +144,24 @@ class Drain:
         self._old = {stem: of for stem, of in self._old.items() if stem in stems}
         self._claimed = {stem: since for stem, since in self._claimed.items() if stem in stems}
         lanes: dict[str, list[Name]] = {}
-        held = self._held = set()
+        held: set[str] = set()  # what has to wait for its time
         behind_old: set[str] = set()
+        cut: set[str] = set()  # lanes that end before a suspect: what is behind it waits, too
         old_is_fresh = False
         for name in names:
             key = _key(name.stem, name.session or self._old.get(name.stem, ""))
-            if key in held or (name.session and key in behind_old):
+            if key in held or name.session in cut or (name.session and key in behind_old):
                 continue
-            if key in self._until or (name.mark == SUSPECT and name.session in lanes):
+            if key in self._until:
                 held.add(key)
-                continue
-            lanes.setdefault(name.session, []).append(name)
-            if not name.session:
-                behind_old.add(key)
-                old_is_fresh = old_is_fresh or not name.tries
+            elif name.mark == SUSPECT and name.session in lanes:
+                cut.add(name.session)
+            else:
+                lanes.setdefault(name.session, []).append(name)
+                if not name.session:
+                    behind_old.add(key)
+                    old_is_fresh = old_is_fresh or not name.tries
+        self._held = held
         if old_is_fresh:
             lanes = {"": lanes[""]}
         return {session: own for session, own in lanes.items() if session not in self._lanes}
@@ -190,7 +194,7 @@ class Drain:
 
     async def _lane(self, names: list[Name]) -> None:
         """Give these events to the app one after the other, as far as none has to wait."""
-        held = self._held - {names[0].session}  # what of it has to wait is behind these
+        held = set(self._held)
         run: list[Name] = []
         try:
             while names and not self._stopping.is_set() and names[0].session not in held:

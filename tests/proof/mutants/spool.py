@@ -90,8 +90,8 @@ SPOOLING = (
         (
             Edit(
                 DRAIN,
-                "        held = self._held - {names[0].session}",
-                "        held = set(self._held)",
+                "                cut.add(name.session)\n",
+                "                held.add(key)\n",
             ),
         ),
         ("I18",),

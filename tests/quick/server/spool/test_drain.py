@@ -325,6 +325,30 @@ def suspects(case: Case, *ns: Any) -> None:
         kept.take([name], ())
 
 
+@pytest.mark.usefixtures("_hurry")
+def test_a_suspect_of_the_first_release_that_fails_is_tried_again_before_those_behind(case: Case):
+    case.words = {"0": [FAILED] * 3}
+    for n in range(3):
+        case.keep_old(n, n, "a")
+    kept = KeptEvents(case.spool)
+    kept.take(kept.waiting(), ())
+    assert case.until_sent(6) == [0, 0, 0, 0, 1, 2]
+    assert case.waiting() == []
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_what_is_behind_a_suspect_of_the_first_release_comes_after_it(case: Case):
+    case.words = {"0": [FAILED]}
+    for n in range(2):
+        case.keep_old(n, n, "a")
+    kept = KeptEvents(case.spool)
+    kept.take(kept.waiting(), ())
+    for n in range(2, 5):
+        case.keep_old(n, n, "a")
+    assert case.until_sent(6) == [0, 0, 1, 2, 3, 4]
+    assert case.waiting() == []
+
+
 def test_suspects_of_one_session_come_one_after_the_other(case: Case):
     for n in range(3):
         case.keep(n, session_key("s"))
