@@ -177,7 +177,8 @@ def _delivered(worker: "Worker", event: Event | None, deadline: float, signals: 
 def _is_any_kept(folder: str) -> bool:
     """Whether there may be kept events: whoever finds none does without the spool's module."""
     try:
-        return any(name.endswith(".json") for name in os.listdir(folder))
+        with os.scandir(folder) as found:
+            return any(entry.name.endswith(".json") for entry in found)
     except OSError:
         return False
 

@@ -72,25 +72,33 @@ class Spool:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def waiting(self) -> list[str]:
-        """Give the names of the events kept: those of 0.1.0, then each session's in their order."""
+    def waiting(self, session: str = "") -> list[str]:
+        """Give the names of the events kept: those of 0.1.0, then each session's in their order.
+
+        Of one session and those of 0.1.0 alone, where it is named: a hook takes none of the others
+        apart, of which there may be thousands.
+        """
         try:
             names = os.listdir(self.path)
         except OSError:
             return []
+        if session:
+            mark = f"-{session}-"
+            names = [n for n in names if mark in n or n.count("-") != _DASHES]
         kept = [n for n in names if n.endswith(SUFFIX) and not n.startswith(".")]
         kept.sort(key=lambda name: (session_in(name) != "", name))
         return kept
 
     def holds_up(self, session: str) -> bool:
         """Whether an event of this session has to queue behind what is kept."""
-        return any(session_in(name) in ("", session) for name in self.waiting())
+        return any(session_in(name) in ("", session) for name in self.waiting(session))
 
     def is_first(self, path: str) -> bool:
         """Whether the event kept there is there still, with none of its session before it."""
         own = os.path.basename(path)
-        before = ("", session_in(own))
-        return next((name for name in self.waiting() if session_in(name) in before), "") == own
+        session = session_in(own)
+        before = (name for name in self.waiting(session) if session_in(name) in ("", session))
+        return next(before, "") == own
 
     def keep(self, body: bytes, session: str = NO_SESSION) -> Claim:
         """Write one event, whole or not at all, with a claim on it; raises OSError, FilesError."""
@@ -134,7 +142,7 @@ class Spool:
 
     def _next(self, session: str) -> int:
         last = 0
-        for name in self.waiting():
+        for name in self.waiting(session):
             order = name.partition("-")[0]
             if session_in(name) == session and order.isdecimal():
                 last = int(order)

@@ -79,6 +79,15 @@ def test_names_of_the_first_release_come_first_in_their_order(spool: Keeping):
     assert spool.bodies() == BODIES[:3]
 
 
+def test_of_one_session_those_of_the_first_release_are_told_too_and_no_others(spool: Keeping):
+    spool.kept(BODIES[0], B)
+    own = spool.kept(BODIES[1], A)
+    old = f"{1:020d}-{new_id()}.json"
+    (Path(spool.path) / old).write_bytes(BODIES[2])
+    assert spool.waiting(A) == [old, os.path.basename(own)]
+    assert len(spool.waiting()) == 3
+
+
 def test_an_event_is_first_while_none_of_its_session_is_before_it(spool: Keeping):
     other, first, second = (spool.kept(BODIES[0], session) for session in (B, A, A))
     assert [spool.is_first(path) for path in (other, first, second)] == [True, True, False]
