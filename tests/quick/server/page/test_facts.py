@@ -96,6 +96,11 @@ def test_a_record_that_is_none_is_left_out(data_dir: Path, control: Control, rec
     assert (seen.recorded, seen.rejected) == ("", ())
 
 
+def test_a_record_of_another_service_is_left_out(data_dir: Path, control: Control):
+    (data_dir / "launch.json").write_bytes(encoded(RECORD._replace(name="another")))
+    assert looked(Watch(control)).recorded == ""
+
+
 def test_a_record_that_cannot_be_read_is_left_out(data_dir: Path, control: Control):
     (data_dir / "launch.json").mkdir()
     assert looked(Watch(control)).recorded == ""
@@ -105,8 +110,9 @@ def test_the_stamp_differs_when_something_else_is_to_be_shown(data_dir: Path, co
     watch = Watch(control)
     stamps = [watch.stamp()]
     assert watch.stamp() == stamps[0]
-    append(data_dir, line("w", 0, "a"))
-    stamps.append(watch.stamp())
+    for event in ("a", "b"):
+        append(data_dir, line("w", 0, event))
+        stamps.append(watch.stamp())
     (data_dir / "launch.json").write_bytes(encoded(RECORD))
     stamps.append(watch.stamp())
     (data_dir / "spool").mkdir()
@@ -178,6 +184,25 @@ def test_an_open_page_hears_all_at_once_then_only_what_has_changed(
     assert set(said["parts"]) == {"now", "rows", "line", "folded", "wrong"}
     assert "rows" not in json.loads(again.removeprefix("data: "))["parts"]
     assert os.listdir(data_dir) == []
+
+
+def test_a_page_hears_nothing_while_nothing_changes_and_asks_the_doctor_meanwhile(
+    control: Control, asked: list[float], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "STEP_S", 0.001)
+    monkeypatch.setattr(live, "BEAT_S", 600.0)
+
+    async def heard() -> None:
+        watch = Watch(control)
+        events = live.changes(watch)
+        for _ in range(3):  # the third tells what the doctor has found
+            event = await anext(events)
+        assert "a port is taken" in event.decode()
+        assert len(asked) == 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.2)
+
+    asyncio.run(heard())
 
 
 def test_a_page_hears_of_the_next_state(control: Control, monkeypatch: pytest.MonkeyPatch):
