@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incumbent.lifecycle.health import Health
+from incumbent.lifecycle.page_access import session
 from incumbent.lifecycle.record import Build, Record, Rejection
 from incumbent.lifecycle.record_format import encoded
 from incumbent.server.page import findings, live
 from incumbent.server.page.facts import Facts, Watch
 from incumbent.server.page.findings import Doctor, Finding
+from incumbent.server.page.pages import TRACE, Pages
 
 from .given import SERVING, health, line
 
@@ -219,3 +223,21 @@ def test_a_page_hears_of_the_next_state(control: Control, monkeypatch: pytest.Mo
     said = json.loads(asyncio.run(heard()).removeprefix("data: "))
     assert said["box"] == "state-handing-off-draining"
     assert "is leaving" in said["parts"]["now"]
+
+
+@pytest.mark.parametrize("query", [b"", b"after=\xff", b"after=1-0&after=2"])
+def test_any_query_of_the_journal_has_an_answer(data_dir: Path, control: Control, query: bytes):
+    append(data_dir, line("w", 0, "a"))
+    given = session(control.token, str(data_dir), (control.its.host, control.its.port), time.time())
+    scope = {
+        "type": "http", "path": TRACE, "method": "GET", "query_string": query,
+        "headers": [(b"authorization", f"Bearer {given}".encode())],
+    }  # fmt: skip
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(Pages(control)(scope, None, send))
+    assert sent[0]["status"] == 200
+    assert [one["event"] for one in json.loads(sent[1]["body"])["lines"]] == ["a"]
