@@ -77,6 +77,7 @@ SURVIVORS: dict[str, str] = {
     "server/page/facts.py::Watch.stamp: told.append(None) => pass": (
         "a stamp that is shorter differs too"
     ),
+    "server/page/findings.py::FRESH_S: 15.0 => 16.0": "how seldom an open page asks is free",
     "server/page/live.py::BEAT_S: 1.0 => 2.0": "two of the three seconds that a page waits",
     "server/page/metrics.py::metrics: 6 => 7": "no clock of ours tells less than a microsecond",
     "server/page/trace_pages.py::_place: 50 => 51": _NO_PLACE,
