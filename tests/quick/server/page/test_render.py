@@ -86,6 +86,8 @@ def test_a_restart_is_folded_with_how_it_went_and_what_happened_when():
     folded = parts(facts(lines))["folded"]
     assert '<details id="run-r" class="verified">' in folded
     assert "by a command, 2.5 s</summary>" in folded
+    titles = re.findall(r'<th scope="col">(.*?)</th>', folded)
+    assert titles == ["at", "machine", "pid", "event", "to", "after"]
     assert re.findall(r"<tr><td>(\d+ ms)</td><td>(\w+)</td>", folded) == [
         ("0 ms", "spawner"), ("2000 ms", "worker"), ("2500 ms", "spawner"),
     ]  # fmt: skip
