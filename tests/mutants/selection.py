@@ -49,6 +49,10 @@ BESIDE = {
         "tests/process/test_cold.py tests/process/test_drain.py tests/process/test_tool_authors.py "
         "tests/process/test_build.py",
     ),
+    "server/page": (
+        "tests/quick/server/http/test_endpoints.py",
+        "tests/process/test_page.py tests/process/test_pages.py",
+    ),
     "server": (
         "tests/quick/server",
         "tests/process/test_by_hand.py tests/process/test_cold.py tests/process/test_restart.py "

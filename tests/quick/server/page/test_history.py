@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.server.page.history import Life, lives, restarts, why
+from incumbent.server.page.history import Life, lives, restarts, who, why
 
 DAY = "2026-01-01T00:00:"
 ZERO = 1767225600.0
@@ -111,3 +111,17 @@ def test_lines_that_say_no_time_or_no_number_stop_nothing():
     rows = [worker("w1", 1, "app_up") | {"at": None, "pid": "x", "generation": []}]
     assert lives(rows, "") == [Life(0, "w1", 0, 0.0, 0.0, lost=True)]
     assert restarts([spawner("s1", 1, "restart_wanted") | {"at": 7}], 9)[0].took == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("cli", "a command"),
+        ("hook", "a hook"),
+        ("mcp", "an agent"),
+        ("api", "a program"),
+        ("another", "somebody"),
+    ],
+)
+def test_who_wanted_it_is_said_in_words_of_people(origin: str, words: str):
+    assert who(origin) == words

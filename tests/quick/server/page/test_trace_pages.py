@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from incumbent.lifecycle.errors import FilesError
 from incumbent.server.page import trace_pages
-from incumbent.server.page.trace_pages import trace_page
+from incumbent.server.page.trace_pages import trace_page, trace_stream
 
 
 @pytest.fixture
@@ -82,3 +83,44 @@ def test_a_journal_that_is_no_file_is_told(path):
     path.mkdir()
     with pytest.raises(FilesError):
         trace_page(str(path), "")
+
+
+async def followed(path: Path, after: str, *written: int) -> list[str]:
+    """Give what a stream tells until it says that it goes on, again after each line written."""
+    stream, heard = trace_stream(str(path), after), list[str]()
+    for number in (None, *written):
+        if number is not None:
+            append(path, number)
+        while (event := (await anext(stream)).decode()) != ": go on\n\n":
+            heard.append(event)
+    return heard
+
+
+def test_a_stream_gives_each_line_once_and_a_place_to_go_on_from(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trace_pages, "STEP_S", 0.001)
+    append(path, 1, 2)
+    first, second, third = asyncio.run(followed(path, "", 3))
+    assert first == 'data: {"n": 1}\n\n'
+    for event, number in ((second, 2), (third, 3)):
+        assert event.startswith("id: ")
+        assert event.endswith(f'\ndata: {{"n": {number}}}\n\n')
+    place = second.partition("\n")[0].removeprefix("id: ")
+    assert asyncio.run(followed(path, place)) == [third]
+
+
+def test_a_stream_is_quiet_while_nothing_comes_and_not_for_longer_than_a_beat(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trace_pages, "STEP_S", 0.001)
+
+    async def hears(beat: float) -> bytes:
+        monkeypatch.setattr(trace_pages, "BEAT_S", beat)
+        stream = trace_stream(str(path), "")
+        assert await anext(stream) == b": go on\n\n"
+        return await asyncio.wait_for(anext(stream), 20.0 if beat < 1 else 0.2)
+
+    assert asyncio.run(hears(0.01)) == b": go on\n\n"
+    with pytest.raises(TimeoutError):
+        asyncio.run(hears(600.0))
