@@ -105,9 +105,9 @@ def _fire(
             _told_where(event, worker.path("spool"))
         event.let_go()
         if b'"hook"' in event.answer and host in ("", *HOSTS):
-            from .hook_answer import printed  # most apps have nothing to say
+            from . import hook_answer  # most apps have nothing to say
 
-            return printed(event.answer, rest[1], host)
+            return hook_answer.printed(event.answer, rest[1], host)
     return b""
 
 
@@ -116,9 +116,8 @@ def _host(rest: list[str]) -> str:
     for place, word in enumerate(rest):
         option, equals, host = word.partition("=")
         if option == "--for":
-            after = place + 1 if equals else place + 2
-            host = host or " ".join(rest[place + 1 : after])
-            del rest[place:after]
+            host = host if equals else " ".join(rest[place + 1 : place + 2])
+            del rest[place : place + (1 if equals else 2)]
             if host not in HOSTS:
                 tell(f"--for takes {', '.join(HOSTS)}, not {host!r}: the answer is {{}}")
             return host or "?"
