@@ -14,7 +14,7 @@ from .settings import Worker
 def nothing_to_try(record: Record) -> str:
     """Give why the record has nothing that could be launched now."""
     for last in reversed(record.rejected):
-        if last.soon_dead and last.loops:
+        if last.loops:
             wait = max(last.at + last.pause - time.time(), 1.0)
             return (
                 f"version {last.version} {last.reason}; there is no other, the next try is in "

@@ -17,6 +17,7 @@ from .record import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NamedTuple
 
     from .generation import Generation
@@ -50,27 +51,42 @@ def build_key(build: Build) -> str:
 
 
 def counted(
-    record: Record, own: Build | None, last: LastLaunch, last_output: str, now: float
+    record: Record,
+    own: Callable[[], Build | None],
+    last: LastLaunch,
+    last_output: Callable[[], str],
+    now: float,
 ) -> Record:
     """Give the record after a look at the end of the last worker, each of which counts once.
 
-    For a launcher that holds the spawn lock and found the serve lock free; `own` is its build.
+    For a launcher that holds the spawn lock and found the serve lock free; `own` gives its build,
+    `last_output` what the worker said last: neither is asked where nothing is to be counted.
     """
     line, number = last.generation
     if line != record.generation.line or number <= record.looked_at:
         return record
     record = record._replace(looked_at=number)
-    known = (record.recorded, record.good, record.earlier, own)
-    build = next((b for b in known if b is not None and build_key(b) == last.build), None)
-    if build is None or last.mark not in (UP, SETTLED):
+    if last.mark not in (UP, SETTLED):
+        return record
+    build = _launched(record, own, last.build)
+    if build is None:
         return record
     before = [r for r in record.rejected if r.soon_dead and r.is_of(build)]
     others = tuple(r for r in record.rejected if r not in before)
     if last.mark == SETTLED:
         return record._replace(rejected=others)
-    entry = _once_more(build, before, last_output, now)
+    entry = _once_more(build, before, last_output(), now)
     record = record._replace(rejected=(*others, entry)[-KEEP_REJECTIONS:])
     return set_back(record, build, now) if entry.loops else record
+
+
+def _launched(record: Record, own: Callable[[], Build | None], key: str) -> Build | None:
+    """Give the build that a key names, of those on record or the launcher's own."""
+    for build in (record.recorded, record.good, record.earlier):
+        if build is not None and build_key(build) == key:
+            return build
+    build = own()
+    return build if build is not None and build_key(build) == key else None
 
 
 def _once_more(build: Build, before: list[Rejection], last_output: str, now: float) -> Rejection:

@@ -105,8 +105,8 @@ class LaunchRecord:
         if holder is None or not holder.build:
             return record
         last = LastLaunch(holder.generation, holder.build, holder.mark)
-        output = last_line_of(self._worker.path("logs", "worker.log"))
-        after = counted(record, self._last_resort(), last, output, time.time())
+        log = self._worker.path("logs", "worker.log")
+        after = counted(record, self._last_resort, last, lambda: last_line_of(log), time.time())
         known = {rejection for rejection in record.rejected if rejection.loops}
         for rejection in after.rejected:
             if rejection.loops and rejection not in known:

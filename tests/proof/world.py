@@ -1098,7 +1098,8 @@ class World:
         if number is None:
             before = self.records[s[RECORD]]._replace(generation=Generation("", 1), looked_at=0)
             last = LastLaunch(Generation("", 1), build_key(self.builds[build]), self.mark(settled))
-            after = counted(before, build_of(own) if own else None, last, "", 0.0)
+            its = build_of(own) if own else None
+            after = counted(before, lambda: its, last, lambda: "", 0.0)
             self.check_counted(before, after, build)
             after = after._replace(generation=Generation(), looked_at=0)
             number = self._changes[key] = self.number_of_record(after)

@@ -295,8 +295,8 @@ DATA = (
         (
             Edit(
                 SOON_DEAD,
-                "    if build is None or last.mark not in (UP, SETTLED):\n",
-                "    if build is None or last.mark != SETTLED:\n",
+                "    if last.mark not in (UP, SETTLED):\n",
+                "    if last.mark != SETTLED:\n",
             ),
         ),
         ("I16", "I17"),
@@ -310,8 +310,8 @@ DATA = (
         (
             Edit(
                 SOON_DEAD,
-                "    if build is None or last.mark not in (UP, SETTLED):\n",
-                "    if build is None or build.same_as(record.good) or last.mark == LEFT:\n",
+                "    if build is None:\n",
+                "    if build is None or build.same_as(record.good):\n",
             ),
         ),
         ("I16", "I17"),

@@ -35,7 +35,7 @@ ONE = Record("incumbent", NEW, NEW, generation=Generation("line", 100), earlier=
 def died(record: Record, build: Build, now: float = NOW, mark: str = UP) -> Record:
     """Give the record after one more worker of this build has ended."""
     last = LastLaunch(Generation("line", record.looked_at + 1), build_key(build), mark)
-    return counted(record, None, last, "out of marbles", now)
+    return counted(record, lambda: None, last, lambda: "out of marbles", now)
 
 
 def after(deaths: int, record: Record = ONE, build: Build = NEW) -> Record:
@@ -70,19 +70,19 @@ def test_a_loop_sets_the_record_back_also_from_what_is_good():
 def test_each_death_counts_once():
     once = died(ONE, NEW)
     last = LastLaunch(Generation("line", once.looked_at), build_key(NEW), UP)
-    assert counted(once, None, last, "", NOW) == once
+    assert counted(once, lambda: None, last, str, NOW) == once
 
 
 def test_a_death_of_another_line_of_numbers_does_not_count():
     last = LastLaunch(Generation("another", 7), build_key(NEW), UP)
-    assert counted(ONE, None, last, "", NOW) == ONE
+    assert counted(ONE, lambda: None, last, str, NOW) == ONE
 
 
 def test_a_build_that_the_record_does_not_know_does_not_count():
     other = NEW._replace(fingerprint="other")
     assert died(ONE, other).rejected == ()
     last = LastLaunch(Generation("line", 1), build_key(other), UP)
-    assert counted(ONE, other, last, "", NOW).rejected != (), "but the caller's own does"
+    assert counted(ONE, lambda: other, last, str, NOW).rejected != (), "but the caller's own does"
 
 
 def test_who_was_never_up_does_not_count():
