@@ -133,6 +133,10 @@ class Health:
         """Whether the worker serves at this address; the first edition does not tell its host."""
         return self.port == port and self.host in ("", host)
 
+    def address(self, host: str, port: int) -> tuple[str, int]:
+        """Give where the worker serves, for who expects it at this address."""
+        return (host, port) if self.is_at(host, port) else (self.host, self.port)
+
     def __repr__(self) -> str:
         return f"Health(pid={self.pid}, version={self.version}, state={self.state})"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,7 +20,8 @@ from incumbent.lifecycle.client.http import (
 from incumbent.lifecycle.client.proof import UnprovedError, ask_for_events
 from incumbent.lifecycle.data_dir import DataDir
 from incumbent.lifecycle.errors import IncumbentError, NotVerifiedError
-from incumbent.lifecycle.journal import Follower, Line, parsed, read_journal
+from incumbent.lifecycle.journal import Follower, Line
+from incumbent.lifecycle.mcp_answers import Answer, ToolError, last_events, last_lines
 from incumbent.lifecycle.messages import printable
 from incumbent.lifecycle.settings import Worker
 
@@ -32,13 +32,8 @@ ORIGIN = "mcp"
 ANSWER_S = 10.0  # for one question to the app, across a restart that is under way
 PAUSE_S = 0.05
 
-Answer = dict[str, object]
 Progress = Callable[[int, str], None]  # told how much was done, with a sentence
 Number = TypeVar("Number", int, float)
-
-
-class ToolError(IncumbentError):
-    """The tool can't answer this; the sentence says why."""
 
 
 def status(worker: Worker, _: Answer, __: Progress) -> Answer:
@@ -80,28 +75,13 @@ def recent_events(worker: Worker, given: Answer, _: Progress) -> Answer:
     """Give the last events that the worker recorded, the oldest first."""
     limit = _number(given, "limit", int, mcp_tools.EVENTS_LIMIT) or mcp_tools.EVENTS_DEFAULT
     status, body = _asked(worker, f"{EVENTS_PATH}?last={limit}")
-    if status != 200:
-        raise ToolError(
-            f"the app {worker.app} answered {status} to GET {EVENTS_PATH}; "
-            "only an app that records events can be asked for them"
-        )
-    try:
-        events = json.loads(body)["events"][-limit:]
-        shown = [mcp_tools.shortened(event, json.dumps(event.get("payload"))) for event in events]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ToolError(
-            f"the app answered GET {EVENTS_PATH} with something else: {error}"
-        ) from error
-    return {"ok": True, "events": shown}
+    return last_events(f"the app {worker.app}", status, body, limit)
 
 
 def trace(worker: Worker, given: Answer, _: Progress) -> Answer:
     """Give the last transitions of every machine, the oldest first."""
     limit = _number(given, "limit", int, mcp_tools.LINES_LIMIT) or mcp_tools.LINES_DEFAULT
-    run = given.get("run")
-    older, current = read_journal(DataDir(worker.data_dir).trace)
-    lines = [line for line in parsed((older or b"") + current) if run in (None, line.get("run"))]
-    return {"ok": True, "trace": lines[-limit:]}
+    return last_lines(worker.data_dir, given.get("run"), limit)
 
 
 ACTS: dict[str, Callable[[Worker, Answer, Progress], Answer]] = {
@@ -150,8 +130,7 @@ def _asked(worker: Worker, path: str) -> tuple[int, bytes]:
     deadline = time.monotonic() + ANSWER_S
     while True:
         health = ensure_running(worker, origin=ORIGIN)
-        here = health.is_at(worker.host, worker.port)
-        address = (worker.host, worker.port) if here else (health.host, health.port)
+        address = health.address(worker.host, worker.port)
         try:
             connection = Connection(*address, max(deadline - time.monotonic(), PAUSE_S))
             try:

@@ -11,6 +11,7 @@ from incumbent.lifecycle.client.fast_path import probe_worker
 from incumbent.lifecycle.client.http import DarkError, NotHttpError, SilentError, literal
 from incumbent.lifecycle.client.proof import (
     MCP_PATH,
+    PROVE_AGAIN,
     SCHEME,
     address_bytes,
     ask_for_proof,
@@ -138,8 +139,7 @@ class Upstream:
         body = json.dumps(message).encode()
         worker = self._worker
         health = ensure_running(worker, origin=ORIGIN)
-        here = health.is_at(worker.host, worker.port)
-        address = (worker.host, worker.port) if here else (health.host, health.port)
+        address = health.address(worker.host, worker.port)
         secret = secret_of(worker.data_dir)
         try:
             stream = Stream(*address, PROOF_S, self._asker)
@@ -187,7 +187,7 @@ class Upstream:
         body = b"".join(stream.pieces(head, self.patience))
         said = _parsed(body)
         code = said.get("code")
-        if code in ("prove-again", "data-dir-gone", "starting"):
+        if code in (PROVE_AGAIN, "data-dir-gone", "starting"):
             raise _NotTakenError(str(said.get("error", code)))
         if status == 404 and session and not session.endswith(f" {NO_SESSION}"):
             self._session = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._small_json import dumps, loads
 from ..client.http import Connection, DarkError, NotHttpError, SilentError
 from ..client.probe import UNPROVED, judged
-from ..client.proof import ASK, SCHEME, Proof, address_bytes, ask_for_proof, keyed_hash
+from ..client.proof import ASK, PROVE_AGAIN, SCHEME, Proof, address_bytes, ask_for_proof, keyed_hash
 from ..drivers.ports import ACCEPTED, JOINED, MISSED, REFUSED, SHUTDOWN, UNANSWERED, Reply, Target
 from ..errors import FilesError
 from ..first_edition import known
@@ -67,6 +67,6 @@ def _reply(status: int, answer: bytes) -> Reply:
         return Reply(JOINED if said.get("joined") is True else ACCEPTED)
     if status == 409 and code == "another-instance":
         return Reply(MISSED, reason)
-    if status == 503 or code == "prove-again":
+    if status == 503 or code == PROVE_AGAIN:
         return Reply(UNANSWERED, reason)
     return Reply(REFUSED, reason or f"the worker answered {status} to the ask")

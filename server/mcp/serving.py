@@ -9,12 +9,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+from incumbent.lifecycle.client.proof import MCP_PATH
 from incumbent.lifecycle.health import Health
 
 from ..http.answers import Asgi, answering, refusal
 
 PIP = "pip install 'incumbent[mcp]'"
-PATH = "/mcp"
 
 
 class Lifespan(Protocol):
@@ -107,7 +107,7 @@ class McpServer:
             served = server(self._health, self._hosted)
         if hasattr(served, "streamable_http_app"):
             # Whose pages may ask was decided by the worker's gate, for all its paths.
-            app: Asgi = served.streamable_http_app(streamable_http_path=PATH, host="")
+            app: Asgi = served.streamable_http_app(streamable_http_path=MCP_PATH, host="")
             return app
         if not callable(served):
             raise CannotServeError(f"{self._spec} is neither an MCP server nor an ASGI app")

@@ -13,22 +13,15 @@ from mcp.shared.exceptions import MCPError
 
 from incumbent.lifecycle import mcp_tools
 from incumbent.lifecycle.about import VERSION, command
-from incumbent.lifecycle.data_dir import DataDir
+from incumbent.lifecycle.client.deliver import EVENTS_PATH
 from incumbent.lifecycle.errors import IncumbentError
 from incumbent.lifecycle.health import Health
-from incumbent.lifecycle.journal import parsed, read_journal
+from incumbent.lifecycle.mcp_answers import Answer, ToolError, last_events, last_lines
 
 from ..http.answers import Asgi
 
-EVENTS_PATH = "/api/events"
 # A worker can't prove its own successor: that is for who asks from outside.
 OFFERED = (mcp_tools.STATUS, mcp_tools.RECENT_EVENTS, mcp_tools.TRACE)
-
-Answer = dict[str, Any]
-
-
-class ToolError(IncumbentError):
-    """The tool can't answer this; the sentence says why."""
 
 
 def server(health: Callable[[], Health], hosted: Callable[[], Asgi]) -> Server[Any]:
@@ -47,7 +40,10 @@ def server(health: Callable[[], Health], hosted: Callable[[], Asgi]) -> Server[A
             if asked.name == mcp_tools.STATUS:
                 said = {"ok": True, "running": True} | health().to_json()
             elif asked.name == mcp_tools.TRACE:
-                said = await asyncio.to_thread(_trace, health().data_dir, given)
+                limit = _limit(given, mcp_tools.LINES_DEFAULT, mcp_tools.LINES_LIMIT)
+                said = await asyncio.to_thread(
+                    last_lines, health().data_dir, given.get("run"), limit
+                )
             else:
                 said = await _recent_events(hosted(), given)
         except (IncumbentError, OSError) as error:
@@ -68,30 +64,10 @@ def server(health: Callable[[], Health], hosted: Callable[[], Asgi]) -> Server[A
     )
 
 
-def _trace(data_dir: str, given: Answer) -> Answer:
-    limit = _limit(given, mcp_tools.LINES_DEFAULT, mcp_tools.LINES_LIMIT)
-    run = given.get("run")
-    older, current = read_journal(DataDir(data_dir).trace)
-    lines = [line for line in parsed((older or b"") + current) if run in (None, line.get("run"))]
-    return {"ok": True, "trace": lines[-limit:]}
-
-
 async def _recent_events(app: Asgi, given: Answer) -> Answer:
     limit = _limit(given, mcp_tools.EVENTS_DEFAULT, mcp_tools.EVENTS_LIMIT)
     status, body = await _asked(app, EVENTS_PATH, f"last={limit}")
-    if status != 200:
-        raise ToolError(
-            f"the app answered {status} to GET {EVENTS_PATH}; only an app that records events can "
-            "be asked for them"
-        )
-    try:
-        events = json.loads(body)["events"][-limit:]
-        shown = [mcp_tools.shortened(event, json.dumps(event.get("payload"))) for event in events]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ToolError(
-            f"the app answered GET {EVENTS_PATH} with something else: {error}"
-        ) from error
-    return {"ok": True, "events": shown}
+    return last_events("the app", status, body, limit)
 
 
 def _limit(given: Answer, default: int, most: int) -> int:
@@ -120,14 +96,14 @@ async def _asked(app: Asgi, path: str, query: str) -> tuple[int, bytes]:
     status, body = 0, bytearray()
     gone = asyncio.Event()
 
-    async def receive() -> Answer:
+    async def receive() -> dict[str, Any]:
         if not gone.is_set():
             gone.set()
             return {"type": "http.request", "body": b"", "more_body": False}
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def send(message: Answer) -> None:
+    async def send(message: dict[str, Any]) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
