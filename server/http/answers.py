@@ -62,6 +62,37 @@ async def say(
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
+async def heard_body(
+    scope: Any, receive: Any, send: Any, what: str, limit: int, heard: int = 0
+) -> bytes | None:
+    """Give a request's body; None where its sender left, or was told that `what` is too long.
+
+    `heard` is as for `whole_body`.
+    """
+    try:
+        return await whole_body(receive, limit, heard)
+    except TooLongError:
+        error = f"{what} is at most {limit} bytes"
+        await say(scope, send, refusal(413, "too-long", error, ((b"connection", b"close"),)))
+    except ValueError:
+        pass  # nobody hears an answer
+    return None
+
+
+def once_more(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
+    """Give a `receive` that gives a body which was read already, then what else comes."""
+    given = False
+
+    async def receiving() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving
+
+
 async def whole_body(receive: Any, limit: int, heard: int = 0) -> bytes:
     """Give a request's body; raises ValueError where its sender left.
 

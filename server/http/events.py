@@ -8,7 +8,7 @@ from typing import Any
 from incumbent.lifecycle.client.deliver import EVENTS_PATH
 from incumbent.lifecycle.client.proof import address_bytes, event_hash
 
-from .answers import Answer, TooLongError, refusal, say, whole_body
+from .answers import heard_body, once_more, refusal, say
 from .proving import UNAUTHORIZED, Proofs, brings_proof
 
 EVENT_LIMIT_BYTES = 16_000_000
@@ -32,15 +32,12 @@ class EventsGate:
         if not brings_proof(scope):  # nothing is read of its body
             await say(scope, send, refusal(401, UNAUTHORIZED, UNPROVED))
             return
-        body = b""
-        try:
-            if scope["type"] == "http":
-                body = await whole_body(receive, EVENT_LIMIT_BYTES, HEARD_LIMIT_BYTES)
-        except TooLongError:
-            await say(scope, send, _TOO_LONG)
+        body: bytes | None = b""
+        if scope["type"] == "http":
+            limits = EVENT_LIMIT_BYTES, HEARD_LIMIT_BYTES
+            body = await heard_body(scope, receive, send, "an event", *limits)
+        if body is None:
             return
-        except ValueError:
-            return  # nobody hears an answer
         target = scope["raw_path"]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
@@ -60,22 +57,3 @@ class EventsGate:
 def is_events(path: str) -> bool:
     """Whether events are written or read by this path, or one below it."""
     return path.startswith(EVENTS_PATH) and path[len(EVENTS_PATH) :][:1] in ("", "/")
-
-
-def once_more(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
-    """Give a `receive` that gives a body which was read already, then what else comes."""
-    given = False
-
-    async def receiving() -> Any:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receiving
-
-
-_TOO_LONG: Answer = refusal(
-    413, "too-long", f"an event is at most {EVENT_LIMIT_BYTES} bytes", ((b"connection", b"close"),)
-)

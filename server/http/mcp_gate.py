@@ -7,8 +7,7 @@ from typing import Any
 from incumbent.lifecycle.client.proof import address_bytes, mcp_hash
 from incumbent.lifecycle.health import Health
 
-from .answers import Asgi, TooLongError, refusal, say, whole_body
-from .events import once_more
+from .answers import Asgi, heard_body, once_more, refusal, say
 from .proving import UNAUTHORIZED, Proofs, brings_proof
 
 TYPE_CHECKING = False
@@ -38,14 +37,9 @@ class McpGate:
         if scope["type"] != "http" or not (brings_proof(scope) or self._may_look(scope)):
             await say(scope, send, refusal(401, UNAUTHORIZED, UNPROVED))
             return
-        try:
-            body = await whole_body(receive, MESSAGE_LIMIT_BYTES)
-        except TooLongError:
-            error = f"a message is at most {MESSAGE_LIMIT_BYTES} bytes"
-            await say(scope, send, refusal(413, "too-long", error, ((b"connection", b"close"),)))
+        body = await heard_body(scope, receive, send, "a message", MESSAGE_LIMIT_BYTES)
+        if body is None:
             return
-        except ValueError:
-            return  # nobody hears an answer
         if brings_proof(scope):
             there, data_dir = address_bytes(scope["server"]), self._health().data_dir
             why = self._proofs.refusal(
