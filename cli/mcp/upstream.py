@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from incumbent.lifecycle import ensure_running
 from incumbent.lifecycle.client.fast_path import probe_worker
-from incumbent.lifecycle.client.http import DarkError, NotHttpError, SilentError, literal
+from incumbent.lifecycle.client.http import DarkError, NotHttpError, SilentError, field, literal
 from incumbent.lifecycle.client.proof import (
     MCP_PATH,
     PROVE_AGAIN,
@@ -18,7 +18,7 @@ from incumbent.lifecycle.client.proof import (
     mcp_hash,
     secret_of,
 )
-from incumbent.lifecycle.client.stream import Stream, field
+from incumbent.lifecycle.client.stream import Stream
 from incumbent.lifecycle.errors import IncumbentError
 from incumbent.lifecycle.health import WORKER_SERVING
 from incumbent.lifecycle.settings import Worker

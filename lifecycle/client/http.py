@@ -240,13 +240,21 @@ def _head(received: bytes) -> tuple[int, bytes, bytes] | None:
     return int(code), head.lower(), body
 
 
+def field(head: bytes, name: bytes) -> bytes:
+    """Give the value of a header, whose name is in small letters; empty where there is none.
+
+    The head's own letters may be of either size, as it came.
+    """
+    at = head.lower().find(b"\r\n%s:" % name)
+    return head[at + len(name) + 3 :].partition(b"\r\n")[0].strip() if at >= 0 else b""
+
+
 def _length(head: bytes) -> int | None:
-    _, _, length = head.partition(b"\r\ncontent-length:")
-    digits = length.partition(b"\r\n")[0].strip()
+    digits = field(head, b"content-length")
     if not digits.isdigit():
         return None
     if len(digits) > 9:
-        raise NotHttpError("an answer without end")
+        raise NotHttpError(ENDLESS)
     return int(digits)
 
 

@@ -19,7 +19,7 @@ except ImportError:  # not CPython
 
 from .._small_json import read_small
 from ..trust import check_open
-from .http import Connection, literal
+from .http import Connection, field, literal
 
 SECRET_LETTERS = 64
 NONCE_BYTES = 16
@@ -46,9 +46,9 @@ class UnprovedError(Exception):
 def keyed_hash(secret: str, use: bytes, *fields: bytes) -> str:
     """Give the hash over these fields that only who holds the secret can give."""
     keyed = blake2b(key=secret.encode(), person=use, digest_size=32)
-    for field in fields:
-        keyed.update(len(field).to_bytes(8, "big"))
-        keyed.update(field)
+    for each in fields:
+        keyed.update(len(each).to_bytes(8, "big"))
+        keyed.update(each)
     return keyed.hexdigest()
 
 
@@ -123,9 +123,9 @@ def ask_for_proof(connection: Connection, secret: str, last: bool = False) -> Pr
     ours = keyed_hash(secret, QUESTION, nonce.encode(), there)
     header = f"{NONCE_HEADER}: {nonce}\r\n{PROOF_HEADER}: {ours}\r\n"
     status, head, body = connection.ask("GET", "/api/health", headers=header, last=last)
-    theirs = _field(head, NONCE_HEADER)
+    theirs = field(head, NONCE_HEADER.encode())
     due = keyed_hash(secret, REPORT, nonce.encode(), theirs, there, body)
-    proved = same_secret(_field(head, PROOF_HEADER), due)
+    proved = same_secret(field(head, PROOF_HEADER.encode()), due)
     return Proof(status, body, theirs.decode("latin-1") if proved else "")
 
 
@@ -146,9 +146,4 @@ def ask_for_events(
     header = f"Authorization: {SCHEME} {hashed}\r\n"
     limit = EVENTS_LIMIT_BYTES
     status, head, answer = connection.ask(method, target, body, header, limit=limit)
-    return status, head, answer, _field(head, REFUSAL_HEADER).decode("latin-1")
-
-
-def _field(head: bytes, name: str) -> bytes:
-    _, _, value = head.partition(f"\r\n{name}:".encode())
-    return value.partition(b"\r\n")[0].strip()
+    return status, head, answer, field(head, REFUSAL_HEADER.encode()).decode("latin-1")

@@ -2,7 +2,7 @@
 
 from select import POLLERR, POLLHUP, POLLIN, poll
 
-from .http import Connection, NotHttpError, SilentError, request_bytes
+from .http import CUT_OFF, Connection, NotHttpError, SilentError, field, request_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Stream(Connection):
             if not self._left and not self._more(patience):
                 if due is None:
                     return
-                raise SilentError("the answer was cut off")
+                raise SilentError(CUT_OFF)
             piece, self._left = self._left, b""
             due = None if due is None else due - len(piece)
             yield piece
@@ -78,7 +78,7 @@ class Stream(Connection):
                 return
             while len(self._left) < size + 2:
                 if not self._more(patience):
-                    raise SilentError("the answer was cut off")
+                    raise SilentError(CUT_OFF)
             piece, self._left = self._left[:size], self._left[size + 2 :]
             yield piece
 
@@ -115,11 +115,3 @@ class Stream(Connection):
             return False
         self._left += more
         return more != b""
-
-
-def field(head: bytes, name: bytes) -> bytes:
-    """Give the value of a header, whose name is in small letters; empty where there is none."""
-    at = head.lower().find(b"\r\n" + name + b":")
-    if at < 0:
-        return b""
-    return head[at + len(name) + 3 :].partition(b"\r\n")[0].strip()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from incumbent.lifecycle.client.http import NotHttpError, SilentError
-from incumbent.lifecycle.client.stream import AskerGoneError, Stream, field
+from incumbent.lifecycle.client.http import NotHttpError, SilentError, field
+from incumbent.lifecycle.client.stream import AskerGoneError, Stream
 
 PATIENCE_S = 30.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
