@@ -11,6 +11,8 @@ from incumbent.lifecycle.client.proof import REFUSAL_HEADER, SCHEME
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
+TOO_LONG = "too-long"
+
 
 class Answer(NamedTuple):
     """What one request is answered with."""
@@ -73,7 +75,7 @@ async def heard_body(
         return await whole_body(receive, limit, heard)
     except TooLongError:
         error = f"{what} is at most {limit} bytes"
-        await say(scope, send, refusal(413, "too-long", error, ((b"connection", b"close"),)))
+        await say(scope, send, refusal(413, TOO_LONG, error, ((b"connection", b"close"),)))
     except ValueError:
         pass  # nobody hears an answer
     return None

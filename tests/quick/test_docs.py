@@ -19,7 +19,7 @@ from incumbent.lifecycle.machine import states
 from incumbent.lifecycle.machine.old_trace import in_words_of_today
 from incumbent.lifecycle.machine.tables import MACHINES
 from incumbent.lifecycle.posix.child_environment import FIRST_NAMES
-from incumbent.server.http import endpoints, proving
+from incumbent.server.http import answers, endpoints, proving
 from tests.docs import python_api
 from tests.proof.coverage import INVARIANTS
 
@@ -247,14 +247,14 @@ def test_the_page_of_http_has_the_paths_and_the_codes_of_the_worker() -> None:
     ours = endpoints.RESERVED | set(endpoints.ASKS) | set(endpoints.RESERVED_BELOW)
     assert paths == ours | {EVENTS_PATH, f"{EVENTS_PATH}/", MCP_PATH}
     ours_too = {proving.UNAUTHORIZED, PROVE_AGAIN}
-    for name, heading, beside in (
-        ("endpoints", "## Asks", {"method", "not-found"}),
-        ("events", "## Events", set()),
+    for name, heading, beside, of_answers in (
+        ("endpoints", "## Asks", {"method", "not-found"}, set()),
+        ("events", "## Events", set(), {answers.TOO_LONG}),
     ):
         source = (ROOT / "server" / "http" / f"{name}.py").read_text()
         codes = set(re.findall(r'refusal\(\s*\d+, "([a-z-]+)"', source)) - beside
         told = {row[1] for row in rows(HTTP, heading) if row[0] != "202"}
-        assert told == codes | ours_too
+        assert told == codes | ours_too | of_answers
 
 
 def test_the_page_of_http_has_every_refusal_of_the_gate() -> None:
