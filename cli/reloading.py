@@ -17,6 +17,7 @@ from incumbent.lifecycle.settings import BUILT_IN_APP, Worker
 
 from .arguments import UsageError
 from .log_reader import LogReader
+from .outcome import restarted, stopped
 from .output import show, talk, tell
 from .place import place
 from .waiting import run_waits_told
@@ -85,11 +86,11 @@ def run_reloading(worker: Worker, folders: list[str]) -> int:
                     tell(f"changed: {', '.join(sorted({path for _, path in changes}))}")
                     _replace(worker, log)
             with run_waits_told(worker):
-                stopped = stop(worker, origin="cli", watching=lambda: _show_log(log))
+                found = stop(worker, origin="cli", watching=lambda: _show_log(log))
     finally:
         _show_log(log)
         log.close()
-    show("Worker stopped" if stopped else "Worker was not running")
+    show(stopped(found))
     return 0
 
 
@@ -100,8 +101,7 @@ def _replace(worker: Worker, log: LogReader) -> None:
     except IncumbentError as error:
         tell(str(error))
     else:
-        where = place(health, worker)
-        show(f"Worker restart verified (pid={health.pid}, version={health.version}){where}")
+        show(restarted(health) + place(health, worker))
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from incumbent.lifecycle.mcp_answers import Answer, ToolError, last_events, last
 from incumbent.lifecycle.messages import printable
 from incumbent.lifecycle.settings import Worker
 
+from ..outcome import restarted
 from ..status_answer import as_answer, exit_code
 from ..trace_reader import of_this_restart
 
@@ -61,10 +62,9 @@ def restart(worker: Worker, given: Answer, progress: Progress) -> Answer:
     finally:
         collect()
         follower.close()
-    proof = f"Worker restart verified (pid={health.pid}, version={health.version})"
     return {
         "ok": True,
-        "said": proof,
+        "said": restarted(health),
         "pid": health.pid,
         "version": health.version,
         "trace": lines,

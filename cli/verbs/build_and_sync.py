@@ -14,6 +14,7 @@ from incumbent.lifecycle.journal import Follower
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
+from ..outcome import restarted
 from ..output import as_json, show, tell
 from ..releases.content import remove_tree
 from ..releases.error import ReleaseError
@@ -63,7 +64,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
         said = {"ok": True, "pid": health.pid, "version": health.version, "release": release.path}
         as_json(said)
     else:
-        show(f"Worker restart verified (pid={health.pid}, version={health.version})")
+        show(restarted(health))
     return 0
 
 

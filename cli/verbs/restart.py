@@ -11,6 +11,7 @@ from incumbent.lifecycle.health import Health
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
+from ..outcome import restarted
 from ..output import as_json, show
 
 
@@ -61,7 +62,7 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.json:
         as_json({"ok": True, "pid": health.pid, "version": health.version, "trace": shown})
     else:
-        show(f"Worker restart verified (pid={health.pid}, version={health.version})")
+        show(restarted(health))
     return 0
 
 

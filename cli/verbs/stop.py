@@ -8,6 +8,7 @@ from incumbent.lifecycle.runs import stop
 from incumbent.lifecycle.settings import Worker
 
 from ..arguments import seconds
+from ..outcome import stopped
 from ..output import as_json, show
 from ..waiting import run_waits_told
 
@@ -25,5 +26,5 @@ def run(worker: Worker, options: argparse.Namespace) -> int:
     if options.json:
         as_json({"ok": True, "stopped": found})
     else:
-        show("Worker stopped" if found else "Worker was not running")
+        show(stopped(found))
     return 0
