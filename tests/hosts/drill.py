@@ -108,7 +108,11 @@ class Seen(NamedTuple):
 
 def install(name: str) -> None:
     """Install a host's program from its package; raises NotInstalledError."""
-    packages = [PROGRAMS[name].package, *([NODE] if name == "gemini" else [])]
+    install_packages(PROGRAMS[name].package, *([NODE] if name == "gemini" else []))
+
+
+def install_packages(*packages: str) -> None:
+    """Install packages of npm where the drill looks for them; raises NotInstalledError."""
     if shutil.which("npm") is None:
         raise NotInstalledError("there is no npm")
     argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(INSTALLED), *packages]
@@ -122,6 +126,18 @@ def is_installed(name: str) -> bool:
     return (INSTALLED / "node_modules" / PROGRAMS[name].package).is_dir()
 
 
+def person(home: Path, data_dir: Path, port: int) -> dict[str, str]:
+    """Give the environment of somebody with our command on their PATH, and nothing else of ours."""
+    scripts = os.path.dirname(sys.executable)
+    return {
+        "HOME": str(home),
+        "PATH": os.pathsep.join((scripts, "/usr/local/bin", "/usr/bin", "/bin")),
+        "INCUMBENT_DATA_DIR": str(data_dir),
+        "INCUMBENT_PORT": str(port),
+        "LANG": "C.UTF-8",
+    }
+
+
 def run(name: str, root: Path, port: int) -> Seen:
     """Set up a host in a home of its own, then run one session of it."""
     program = PROGRAMS[name]
@@ -130,16 +146,10 @@ def run(name: str, root: Path, port: int) -> Seen:
         folder.mkdir(parents=True, exist_ok=True)
     model = StandIn(program.answers)
     try:
-        scripts = os.path.dirname(sys.executable)
-        environment = {
-            "HOME": str(home),
-            "PATH": os.pathsep.join((scripts, "/usr/local/bin", "/usr/bin", "/bin")),
-            "INCUMBENT_DATA_DIR": str(root / "data"),
-            "INCUMBENT_PORT": str(port),
+        environment = person(home, root / "data", port) | {
             "INCUMBENT_APP": "tests.hosts.remembering:app",
             "INCUMBENT_VERSION": remembering.__version__,
             "PYTHONPATH": str(ROOT),
-            "LANG": "C.UTF-8",
             "TERM": "xterm",
         }
         variables, argv = program.begin(home, model.url, INSTALLED / "node_modules")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from .drill import INSTALL_S, INSTALLED, NotInstalledError
+from .drill import INSTALLED, install_packages, person
 
 PACKAGE = "@modelcontextprotocol/inspector"
 PROGRAM = INSTALLED / "node_modules" / ".bin" / "mcp-inspector"
@@ -20,25 +19,13 @@ ASK_S = 60.0
 
 def install() -> None:
     """Install it from its package; raises NotInstalledError."""
-    if shutil.which("npm") is None:
-        raise NotInstalledError("there is no npm")
-    argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(INSTALLED), PACKAGE]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-    if done.returncode:
-        raise NotInstalledError(f"npm can't install {PACKAGE}: {done.stderr[-300:]}")
+    install_packages(PACKAGE)
 
 
 def wrongs(root: Path, port: int) -> list[str]:
     """List the tools, ask for the status, before and after a restart; give what is wrong."""
-    scripts = os.path.dirname(sys.executable)
-    environment = {
-        "HOME": str(root),
-        "PATH": os.pathsep.join((scripts, "/usr/local/bin", "/usr/bin", "/bin")),
-        "INCUMBENT_DATA_DIR": str(root / "data"),
-        "INCUMBENT_PORT": str(port),
-        "LANG": "C.UTF-8",
-    }
-    command = os.path.join(scripts, "worker-service")
+    environment = person(root, root / "data", port)
+    command = os.path.join(os.path.dirname(sys.executable), "worker-service")
 
     def asked(*words: str) -> dict[str, Any]:
         argv = [str(PROGRAM), "--cli", command, "mcp", "--method", *words]
